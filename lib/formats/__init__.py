@@ -1,0 +1,1 @@
+"""Landmark files in and out: Slicer markups, JSON results, CSV."""

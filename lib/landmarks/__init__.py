@@ -1,0 +1,22 @@
+"""Landmarks and the sets they belong to. Knows neither torch nor MONAI Label."""
+
+from lib.landmarks.landmark_set import (
+    LandmarkDefinition,
+    LandmarkSet,
+    LandmarkSetError,
+    Line,
+    MillimetreRule,
+)
+from lib.landmarks.landmarks import Landmark, Landmarks, LandmarksError, State
+
+__all__ = [
+    "Landmark",
+    "LandmarkDefinition",
+    "LandmarkSet",
+    "LandmarkSetError",
+    "Landmarks",
+    "LandmarksError",
+    "Line",
+    "MillimetreRule",
+    "State",
+]

@@ -1,0 +1,1 @@
+"""The app around the learning: server, folder of studies, command line."""
