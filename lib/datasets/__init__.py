@@ -1,1 +1,8 @@
-"""Public data sets and phantoms."""
+"""Public data sets as they are published, and phantoms: both yield studies."""
+
+from lib.datasets.aasce import read_aasce
+from lib.datasets.hand import read_hand
+from lib.datasets.isbi2015 import read_isbi2015
+from lib.datasets.studies import DatasetError, Study
+
+__all__ = ["DatasetError", "Study", "read_aasce", "read_hand", "read_isbi2015"]

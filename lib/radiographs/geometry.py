@@ -14,8 +14,9 @@ FloatArray = npt.NDArray[np.float64]
 class Geometry:
     """The header that ITK reads from a file; Slicer places the same file by the same numbers.
 
-    World position (LPS, mm) of pixel ``(x, y)``: ``origin + direction @ (spacing * (x, y, 0))``. It places points on the screen. It is
-    no measure of anatomy: for millimetres on the patient see :class:`~lib.radiographs.spacing.PixelSpacing`.
+    World position (LPS, mm) of pixel ``(x, y)``: ``origin + direction @ (spacing * (x, y, 0))``. It places points on
+    the screen. It is no measure of anatomy: for millimetres on the patient see
+    :class:`~lib.radiographs.spacing.PixelSpacing`.
 
     Args:
         origin: (3,) LPS position of the centre of the first pixel, mm.

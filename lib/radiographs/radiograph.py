@@ -42,8 +42,8 @@ class Radiograph:
     """A decoded radiograph.
 
     Args:
-        pixels: (H, W) grey values as stored, bright = dense (MONOCHROME1 is inverted, colour becomes luminance); uint8, uint16,
-            int16, int32 or float32, finite.
+        pixels: (H, W) grey values as stored, bright = dense (MONOCHROME1 is inverted, colour becomes luminance);
+            uint8, uint16, int16, int32 or float32, finite.
         header: its header.
     """
 

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
+
+# Dots per inch that programs write for a screen, not for a radiograph, among them 96 at 125, 150 and 200 percent.
+SCREEN_DPI = (72.0, 90.0, 96.0, 120.0, 144.0, 192.0)
+# Intraoral sensors have 0.015 mm; a whole leg shown in 256 rows has 4 mm.
+PLAUSIBLE_MM = (0.005, 5.0)
 
 
 class SpacingSource(StrEnum):
@@ -26,8 +32,8 @@ class PixelSpacing:
     Args:
         x: millimetres from one column to the next; None where unknown.
         y: millimetres from one row to the next; None where unknown.
-        source: ``PixelSpacing`` is calibrated to the patient; ``ImagerPixelSpacing`` is measured at the detector, where anatomy is
-            magnified; a file resolution (dpi) is whatever the scanner or exporting program wrote.
+        source: ``PixelSpacing`` is calibrated to the patient; ``ImagerPixelSpacing`` is measured at the detector,
+            where anatomy is magnified; a file resolution (dpi) is whatever the scanner or exporting program wrote.
     """
 
     x: float | None
@@ -46,6 +52,22 @@ class PixelSpacing:
     def unknown(cls) -> PixelSpacing:
         """No millimetres: results stay in pixels."""
         return cls(None, None, SpacingSource.UNKNOWN)
+
+    @classmethod
+    def if_plausible(cls, x: float, y: float, source: SpacingSource) -> PixelSpacing:
+        """The spacing that a file states, or unknown where it can be no statement about the radiograph.
+
+        Not taken: values that are not finite or outside 0.005 to 5 mm; exactly 1 x 1 mm, which stands for "not known"
+        in DICOM made by converters and in every NIfTI that 3D Slicer saves of a PNG; and, from a file's resolution or
+        a NIfTI (which inherits it), the dots per inch of a screen.
+        """
+        low, high = PLAUSIBLE_MM
+        plausible = all(low <= value <= high for value in (x, y))
+        dummy = math.isclose(x, 1.0, rel_tol=1e-6) and math.isclose(y, 1.0, rel_tol=1e-6)
+        by_program = source in (SpacingSource.FILE_RESOLUTION, SpacingSource.NIFTI_HEADER)
+        if not plausible or dummy or (by_program and (_is_screen(x) or _is_screen(y))):
+            return cls.unknown()
+        return cls(x, y, source)
 
     @property
     def known(self) -> bool:
@@ -66,3 +88,8 @@ class PixelSpacing:
             return cls(x, y, SpacingSource(content["source"]))
         except (TypeError, ValueError) as error:
             raise ValueError(f"Not a pixel spacing: {error}") from error
+
+
+def _is_screen(millimetres: float) -> bool:
+    # PNG and BMP store whole pixels per metre: 72 dpi comes as 72.009.
+    return any(abs(25.4 / millimetres - dpi) < 0.05 for dpi in SCREEN_DPI)

@@ -1,0 +1,53 @@
+"""The card of a model: everything that is needed to use its weights, and where they came from."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from lib.heatmaps import HeatmapCodec
+from lib.landmarks import LandmarkSet
+
+
+class ModelCard(BaseModel):
+    """What a model file says of itself.
+
+    Attributes:
+        model: name under which it is served, ``farnet_ceph``.
+        version: the run that made it.
+        encoder, width, image_kernel: arguments of :class:`~lib.networks.FARNet`.
+        input_size: ``(height, width)`` of the network's input.
+        sigma, decoder: arguments of :class:`~lib.heatmaps.HeatmapCodec`.
+        landmark_set: the landmarks, in the order of the heat maps.
+        metrics: figures on the held-out images when it was published.
+        training: what it was trained with: images, epochs, options, seed.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    format: Literal[1] = 1
+    model: str
+    version: str
+    encoder: str
+    width: float | None = None
+    image_kernel: Literal[1, 3] = 3
+    input_size: tuple[int, int]
+    sigma: Annotated[float, Field(gt=0)]
+    decoder: Literal["subpixel", "argmax"] = "subpixel"
+    landmark_set: LandmarkSet
+    metrics: dict[str, float | None] = {}
+    training: dict[str, str | int | float | bool | None] = {}
+
+    def codec(self) -> HeatmapCodec:
+        """The codec of the fine heat maps."""
+        return HeatmapCodec(sigma=self.sigma, decoder=self.decoder)
+
+    def same_network(self, other: ModelCard) -> bool:
+        """Whether the weights of one fit the network of the other, landmark by landmark."""
+        return (self.encoder, self.width, self.image_kernel, self.landmark_set.names) == (
+            other.encoder,
+            other.width,
+            other.image_kernel,
+            other.landmark_set.names,
+        )

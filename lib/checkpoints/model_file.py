@@ -1,0 +1,92 @@
+"""Reading and writing model files: ``{"model": state dict, "card": plain data}``, so that ``weights_only`` loading suffices."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import ValidationError
+from torch import Tensor
+
+from lib.checkpoints.card import ModelCard
+from lib.formats.files import write_atomic
+from lib.networks import FARNet
+
+
+class ModelFileError(ValueError):
+    """A model file that cannot be used; one sentence that names it and the reason."""
+
+
+def build_network(card: ModelCard) -> FARNet:
+    """The untrained network that a card describes."""
+    return FARNet(card.encoder, len(card.landmark_set), width=card.width, image_kernel=card.image_kernel)
+
+
+def save_model(path: str | Path, state: dict[str, Tensor], card: ModelCard, *, half: bool = False) -> None:
+    """Write a model file; who reads it meanwhile sees the old one or the new one, never a part.
+
+    Args:
+        path: the file.
+        state: the network's state dict.
+        card: what it is.
+        half: store convolution weights as float16, for half the size; the rest stays float32.
+    """
+    stored = {key: _stored(value, half) for key, value in state.items()}
+    buffer = io.BytesIO()
+    torch.save({"model": stored, "card": card.model_dump(mode="json")}, buffer)
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(path, buffer.getvalue())
+
+
+def _stored(value: Tensor, half: bool) -> Tensor:
+    value = value.detach().cpu().contiguous()
+    return value.half() if half and value.ndim > 1 else value
+
+
+def read_card(path: str | Path) -> ModelCard:
+    """The card of a model file.
+
+    Raises:
+        ModelFileError: no such file, not a model file of this project.
+    """
+    return _parse_card(_read(Path(path)), Path(path))
+
+
+def load_model(path: str | Path) -> tuple[FARNet, ModelCard]:
+    """The network of a model file, on the CPU, in float32 and evaluation mode, and its card.
+
+    Raises:
+        ModelFileError: no such file, not a model file of this project, or weights that do not fit its card.
+    """
+    content = _read(Path(path))
+    card = _parse_card(content, Path(path))
+    network = build_network(card)
+    try:
+        network.load_state_dict(content["model"])
+    except (RuntimeError, KeyError, AttributeError, TypeError) as error:
+        raise ModelFileError(f"{path}: the weights do not fit the network that the card describes.") from error
+    return network.eval(), card
+
+
+def _read(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise ModelFileError(f"No model file at {path}.")
+    try:
+        # mmap: reading a card of a large model touches no weights
+        content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except Exception as error:  # noqa: BLE001 - torch raises many types for a file that is not its own
+        raise ModelFileError(f"{path} is not a model file that torch can read: {type(error).__name__}.") from error
+    if not isinstance(content, dict) or "model" not in content or "card" not in content:
+        raise ModelFileError(f"{path} is not a model file of this project: it has no card.")
+    return content
+
+
+def _parse_card(content: dict[str, Any], path: Path) -> ModelCard:
+    try:
+        return ModelCard.model_validate(content["card"])
+    except ValidationError as error:
+        fault = error.errors()[0]
+        where = ".".join(str(part) for part in fault["loc"])
+        raise ModelFileError(f"{path}: its card is not valid ({where}: {fault['msg']}).") from error

@@ -1,0 +1,177 @@
+"""The models by name, and how a user's wishes change them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from lib.checkpoints import ModelCard
+from lib.configs.presets import PRESETS, Preset
+from lib.infers.landmarks import LandmarkInferTask
+from lib.landmarks import LandmarkSet, LandmarkSetError
+from lib.networks import ENCODERS, check_input_size, nearest_input_size
+from lib.trainers.landmarks import LandmarkTrainTask
+
+
+class ConfigError(ValueError):
+    """A configuration that cannot be used; one sentence that says what may be given."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskConfig:
+    """One model: what it finds, with which network, and where its files lie.
+
+    Args:
+        name: name in viewers and of its files, ``farnet_ceph``.
+        landmark_set: the landmarks.
+        preset: network size and training.
+        model_dir: folder of weights and runs.
+        encoder, input_size, sigma: instead of the preset's.
+        imagenet: path of ImageNet weights for the encoder, or ``"download"``; None trains from scratch.
+    """
+
+    name: str
+    landmark_set: LandmarkSet
+    preset: Preset
+    model_dir: Path = field(default_factory=lambda: Path("model"))
+    encoder: str | None = None
+    input_size: tuple[int, int] | None = None
+    sigma: float | None = None
+    imagenet: str | None = None
+
+    @property
+    def published(self) -> Path:
+        """The model in use, once one was trained."""
+        return self.model_dir / f"{self.name}.pt"
+
+    @property
+    def paths(self) -> list[str]:
+        """Where weights are looked for, the last that exists wins: those that came with the app, then the user's own."""
+        return [str(self.model_dir / f"pretrained_{self.name}.pt"), str(self.published)]
+
+    @property
+    def current(self) -> Path | None:
+        """The file that is served, if there is one."""
+        return next((Path(path) for path in reversed(self.paths) if Path(path).is_file()), None)
+
+    @property
+    def runs(self) -> Path:
+        """The folder of this model's training runs."""
+        return self.model_dir / self.name
+
+    def card(self) -> ModelCard:
+        """The card of a network that is yet to be trained."""
+        height, width = self.landmark_set.input_size
+        scaled = nearest_input_size(round(height * self.preset.scale), round(width * self.preset.scale))
+        return ModelCard(
+            model=self.name,
+            version="untrained",
+            encoder=self.encoder or self.preset.encoder,
+            input_size=self.input_size or scaled,
+            sigma=self.sigma or self.preset.sigma,
+            landmark_set=self.landmark_set,
+        )
+
+
+    def infer_task(self) -> LandmarkInferTask:
+        """The task that predicts."""
+        return LandmarkInferTask(self.name, self.paths, self.landmark_set)
+
+    def train_task(self, *, progress: bool = False) -> LandmarkTrainTask:
+        """The task that trains."""
+        return LandmarkTrainTask(
+            self.card(),
+            self.published,
+            self.paths,
+            self.runs,
+            self.preset.training,
+            self.imagenet,
+            half=self.preset.half,
+            progress=progress,
+        )
+
+
+MODELS: dict[str, tuple[str, str]] = {
+    "farnet_ceph": ("cephalometric_19", "full"),
+    "farnet_hand": ("hand_37", "full"),
+    "farnet_spine": ("spine_68", "full"),
+    "farnet_demo": ("cephalometric_19", "lite"),
+}
+"""Model name -> landmark set and preset."""
+
+
+def choose_models(conf: Mapping[str, str], model_dir: Path) -> dict[str, TaskConfig]:
+    """The models that a server or command shall have.
+
+    Args:
+        conf: ``models``: names, separated by commas. ``landmarks``: a landmark set, shipped or the path of a user's own, for the named
+            models; without ``models`` it becomes the model ``farnet_<name of the set>``. ``preset``, ``encoder``, ``input_size``
+            (``800x640``), ``sigma``, ``imagenet``: instead of the models' own.
+        model_dir: folder of weights and runs.
+
+    Raises:
+        ConfigError: an unknown model, preset, encoder, size, or landmark set; one sentence.
+    """
+    own = _own_set(conf.get("landmarks"))
+    names = [name.strip() for name in conf.get("models", "").split(",") if name.strip()]
+    if own is not None and not names:
+        names = [f"farnet_{own.name}"]
+    if not names:
+        raise ConfigError(f"Say which models to use: --conf models NAME[,NAME...] of {', '.join(MODELS)}.")
+    configs = {}
+    for name in dict.fromkeys(names):
+        if name not in MODELS and not (own is not None and name == f"farnet_{own.name}"):
+            raise ConfigError(f"Unknown model '{name}': choose of {', '.join(MODELS)}.")
+        set_name, preset = MODELS.get(name, ("", "full"))
+        config = TaskConfig(name, own or LandmarkSet.load(set_name), PRESETS[preset], model_dir)
+        configs[name] = _customised(config, conf)
+    return configs
+
+
+def _own_set(name_or_path: str | None) -> LandmarkSet | None:
+    if not name_or_path:
+        return None
+    try:
+        return LandmarkSet.load(name_or_path)
+    except LandmarkSetError as error:
+        raise ConfigError(str(error)) from error
+
+
+def _customised(config: TaskConfig, conf: Mapping[str, str]) -> TaskConfig:
+    if preset := conf.get("preset"):
+        if preset not in PRESETS:
+            raise ConfigError(f"Unknown preset '{preset}': choose one of {', '.join(PRESETS)}.")
+        config = replace(config, preset=PRESETS[preset])
+    if encoder := conf.get("encoder"):
+        if encoder not in ENCODERS:
+            raise ConfigError(f"Unknown encoder '{encoder}': choose one of {', '.join(ENCODERS)}.")
+        config = replace(config, encoder=encoder)
+    if size := conf.get("input_size"):
+        config = replace(config, input_size=_parse_size(size))
+    if sigma := conf.get("sigma"):
+        config = replace(config, sigma=_parse_sigma(sigma))
+    if imagenet := conf.get("imagenet"):
+        config = replace(config, imagenet=imagenet)
+    return config
+
+
+def _parse_size(text: str) -> tuple[int, int]:
+    height, separator, width = text.lower().partition("x")
+    if not (separator and height.strip().isdecimal() and width.strip().isdecimal()):
+        raise ConfigError(f"Input size '{text}' is not of the form HEIGHTxWIDTH, such as 800x640.")
+    try:
+        check_input_size(int(height), int(width))
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+    return int(height), int(width)
+
+
+def _parse_sigma(text: str) -> float:
+    try:
+        sigma = float(text)
+    except ValueError:
+        sigma = 0.0
+    if not 0.5 <= sigma <= 100.0:
+        raise ConfigError(f"Sigma '{text}' is not a number from 0.5 to 100 (cells of the heat map).")
+    return sigma

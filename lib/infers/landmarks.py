@@ -1,0 +1,212 @@
+"""The infer task: a radiograph in, a Slicer markups file and JSON out."""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from monai.inferers import Inferer, SimpleInferer
+from monailabel.interfaces.tasks.infer_v2 import InferType
+from monailabel.tasks.infer.basic_infer import BasicInferTask
+
+from lib.checkpoints import ModelCard, ModelFileError, load_model, read_card
+from lib.formats import json_text, markups_document, result_document
+from lib.landmarks import Landmarks, LandmarkSet
+from lib.networks import FARNet
+from lib.radiographs import PixelSpacing, RadiographHeader
+from lib.transforms import DecodeLandmarksd, FitToInputd, LoadRadiographd, rescale_points
+
+logger = logging.getLogger(__name__)
+
+
+class InferError(ValueError):
+    """A request that cannot be answered; one sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What a model says of one radiograph.
+
+    Args:
+        landmarks: in pixels of the file as stored.
+        header: the radiograph's header.
+        pixel_spacing: millimetres on the patient: the user's where given, otherwise the file's.
+        card: the model.
+    """
+
+    landmarks: Landmarks
+    header: RadiographHeader
+    pixel_spacing: PixelSpacing
+    card: ModelCard
+
+
+class LandmarkInferTask(BasicInferTask):
+    """Places the landmarks of a set on a radiograph.
+
+    Registered with type ``detection``, the one that lets Slicer's stock plugin load a markups file as a result.
+
+    Args:
+        name: name of the model.
+        paths: where weights are looked for; the last that exists is used.
+        landmark_set: the landmarks it must find; weights of another set are refused.
+    """
+
+    def __init__(self, name: str, paths: Sequence[str], landmark_set: LandmarkSet) -> None:
+        super().__init__(
+            path=list(paths),
+            network=None,
+            type=InferType.DETECTION,
+            labels={landmark: index for index, landmark in enumerate(landmark_set.names)},
+            dimension=2,
+            description=f"FARNet: {landmark_set.title}, {len(landmark_set)} landmarks",
+        )
+        self.name = name
+        self.landmark_set = landmark_set
+        self._lock = threading.Lock()
+        self._loaded: dict[str, tuple[tuple[str, int, int], FARNet, ModelCard]] = {}
+        self._cards: dict[tuple[str, int, int], ModelCard | ModelFileError] = {}
+
+    def is_valid(self) -> bool:
+        """Whether there are weights to predict with; upstream offers random ones once a network is given."""
+        try:
+            self.card()
+        except ModelFileError as error:
+            if self.get_path():
+                logger.warning("Model '%s' is not offered: %s", self.name, error)
+            return False
+        return True
+
+    def info(self) -> dict[str, Any]:
+        """What `/info/` tells of the model: upstream's fields and the version."""
+        info: dict[str, Any] = super().info()
+        card = self.card()
+        return {**info, "version": card.version, "landmark_set": self.landmark_set.name, "metrics": card.metrics}
+
+    def card(self) -> ModelCard:
+        """The card of the weights in use.
+
+        Raises:
+            ModelFileError: no weights, or weights that cannot be used for this landmark set.
+        """
+        key = self._file_key()
+        found = self._cards.get(key)
+        if found is None:
+            found = self._checked_card(key[0])
+            self._cards = {key: found}
+        if isinstance(found, ModelFileError):
+            raise found
+        return found
+
+    def predict(self, image: str | Path, device: str = "cuda", pixel_spacing: PixelSpacing | None = None) -> Prediction:
+        """Predict one file, without a server.
+
+        Raises:
+            RadiographError: the file is no radiograph.
+            ModelFileError: there are no usable weights.
+        """
+        request = {"image": str(image), "device": device, "skip_writer": True}
+        if pixel_spacing is not None:
+            request["pixel_spacing"] = pixel_spacing.as_dict()
+        _, data = self(request)
+        return self.prediction(data)
+
+    def __call__(self, request: Mapping[str, Any], callbacks: Any = None) -> tuple[str | None, dict[str, Any]]:
+        """Answer a request; keys that would change the server for others, such as its log level, are dropped."""
+        self.card()
+        taken = {key: value for key, value in request.items() if key not in ("logging", "roi_size", "model_filename")}
+        result: tuple[str | None, dict[str, Any]] = super().__call__(taken, callbacks)
+        return result
+
+    def pre_transforms(self, data: Any = None) -> list[Callable[..., Any]]:
+        """Read the file, stretch it to the network's input."""
+        return [LoadRadiographd(), FitToInputd(self.card().input_size)]
+
+    def inferer(self, data: Any = None) -> Inferer:
+        """The whole image at once."""
+        return SimpleInferer()
+
+    def run_detector(
+        self, data: dict[str, Any], convert_to_batch: bool = True, device: str = "cuda"
+    ) -> dict[str, Any]:
+        """Upstream's detectors find boxes; heat maps come from the plain inferer."""
+        result: dict[str, Any] = self.run_inferer(data, convert_to_batch, device)
+        return result
+
+    def post_transforms(self, data: Any = None) -> list[Callable[..., Any]]:
+        """Decode the heat maps."""
+        return [DecodeLandmarksd((data["card"] if data else self.card()).codec())]
+
+    def writer(self, data: dict[str, Any], extension: Any = None, dtype: Any = None) -> tuple[str, dict[str, Any]]:
+        """Write the markups file and the JSON; Slicer's ``result_extension`` and ``result_dtype`` are for masks and have no meaning here."""
+        found = self.prediction(data)
+        document = markups_document(
+            found.landmarks, found.header.geometry, title=f"{self.name} landmarks", landmark_set=self.landmark_set
+        )
+        handle, path = tempfile.mkstemp(suffix=".mrk.json")
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(json_text(document))
+        return path, result_document(found.landmarks, found.header, found.pixel_spacing, self.name, found.card.version)
+
+    def prediction(self, data: Mapping[str, Any]) -> Prediction:
+        """Landmarks in pixels of the file from the decoded heat maps in ``data``."""
+        header: RadiographHeader = data["header"]
+        card: ModelCard = data["card"]
+        size = (header.height, header.width)
+        points = rescale_points(data["pred"].cpu().double(), card.input_size, size).numpy()
+        scores = [round(float(score), 4) for score in data["score"].cpu()]
+        landmarks = Landmarks.from_points(card.landmark_set.names, points, scores).clipped(*size)
+        stated = data.get("pixel_spacing")
+        try:
+            spacing = PixelSpacing.from_dict(stated) if stated else header.pixel_spacing
+        except ValueError as error:
+            raise InferError(str(error)) from error
+        return Prediction(landmarks, header, spacing, card)
+
+    def _get_network(self, device: str, data: Any) -> FARNet:
+        """The network of the file in use, loaded once a device and version; requests wait for each other while it loads."""
+        key = self._file_key()
+        with self._lock:
+            cached = self._loaded.get(device)
+            if cached is None or cached[0] != key:
+                network, card = load_model(key[0])
+                self._check_set(card, key[0])
+                network = network.fused().to(torch.device(device), memory_format=torch.channels_last)
+                logger.info("Model '%s' version %s loaded on %s", self.name, card.version, device)
+                self._loaded[device] = cached = (key, network, card)
+            if data is not None:
+                data["card"] = cached[2]  # the card of these very weights, whatever is published meanwhile
+            return cached[1]
+
+    def clear_cache(self) -> None:
+        """Forget loaded networks."""
+        with self._lock:
+            self._loaded.clear()
+
+    def _file_key(self) -> tuple[str, int, int]:
+        path = self.get_path()
+        if not path:
+            raise ModelFileError(f"Model '{self.name}' has no weights yet: train it first, or put a model file into model/.")
+        status = Path(path).stat()
+        return path, status.st_mtime_ns, status.st_size
+
+    def _checked_card(self, path: str) -> ModelCard | ModelFileError:
+        try:
+            card = read_card(path)
+            self._check_set(card, path)
+        except ModelFileError as error:
+            return error
+        return card
+
+    def _check_set(self, card: ModelCard, path: str) -> None:
+        if card.landmark_set.names != self.landmark_set.names:
+            raise ModelFileError(
+                f"{path} was trained for landmark set '{card.landmark_set.name}' with {len(card.landmark_set)} landmarks, "
+                f"not for '{self.landmark_set.name}' as it stands now."
+            )

@@ -1,0 +1,101 @@
+"""Multi-scale feature aggregation: three sweeps over the levels of the encoder (paper, figure 2; facts, table 1b)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+def conv_block(in_channels: int, out_channels: int, kernel_size: int, stride: int = 1) -> nn.Sequential:
+    """Convolution, batch normalisation, ReLU; keeps the size at stride 1, halves it at stride 2."""
+    return nn.Sequential(
+        nn.Conv2d(in_channels, out_channels, kernel_size, stride, padding=kernel_size // 2),
+        nn.BatchNorm2d(out_channels),
+        nn.ReLU(inplace=True),
+    )
+
+
+def upsample(features: Tensor) -> Tensor:
+    """Twice the size, bilinear, pixel areas kept aligned: (B, C, H, W) to (B, C, 2H, 2W)."""
+    return functional.interpolate(features, scale_factor=2.0, mode="bilinear", align_corners=False)
+
+
+def scaled(channels: int, width: float) -> int:
+    """A channel count of the paper at another width, a multiple of 8."""
+    return max(8, round(channels * width / 8) * 8)
+
+
+class MergeUp(nn.Module):
+    """Up-sample the coarser map, put the finer one beside it, mix both with a 1x1 block."""
+
+    def __init__(self, coarse_channels: int, fine_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.mix = conv_block(coarse_channels + fine_channels, out_channels, 1)
+
+    def forward(self, coarse: Tensor, fine: Tensor) -> Tensor:
+        mixed: Tensor = self.mix(torch.cat([upsample(coarse), fine], 1))
+        return mixed
+
+
+class MergeDown(nn.Module):
+    """Halve the finer map with a 3x3 block, put the coarser one beside it, mix both."""
+
+    def __init__(self, fine: int, halved: int, coarse: int, out: int, *, deepest: bool = False) -> None:
+        super().__init__()
+        self.halve = conv_block(fine, halved, 3, stride=2)
+        if deepest:
+            self.mix = nn.Sequential(conv_block(halved + coarse, 4 * out, 3), conv_block(4 * out, out, 1))
+        else:
+            self.mix = conv_block(halved + coarse, out, 1)
+
+    def forward(self, fine: Tensor, coarse: Tensor) -> Tensor:
+        mixed: Tensor = self.mix(torch.cat([self.halve(fine), coarse], 1))
+        return mixed
+
+
+class Aggregation(nn.Module):
+    """Sweep up, down and up again over five levels of features.
+
+    Args:
+        channels: channels of the encoder's levels 1 to 5.
+        width: 1.0 for the paper's channel counts.
+
+    Shape:
+        - input: five maps (B, C_i, H / 2**i, W / 2**i).
+        - output: (B, :attr:`out_channels`, H / 2, W / 2).
+    """
+
+    def __init__(self, channels: Sequence[int], width: float = 1.0) -> None:
+        super().__init__()
+        c1, c2, c3, c4, c5 = channels
+        w64, w128, w256, w512, w1024, w2048 = (scaled(n, width) for n in (64, 128, 256, 512, 1024, 2048))
+        self.out_channels = w64
+        self.top = nn.Sequential(conv_block(c5, w512, 3), conv_block(w512, w256, 1))
+        self.up1_level4 = MergeUp(w256, c4, w256)
+        self.up1_level3 = MergeUp(w256, c3, w256)
+        self.up1_level2 = MergeUp(w256, c2, w256)
+        self.down_level3 = MergeDown(w256, w512, w256, w512)
+        self.down_level4 = MergeDown(w512, w1024, w256, w1024)
+        self.down_level5 = MergeDown(w1024, w2048, w256, w256, deepest=True)
+        self.up2_level4 = MergeUp(w256, w1024, w256)
+        self.up2_level3 = MergeUp(w256, w512, w256)
+        self.up2_level2 = MergeUp(w256, w256, w128)
+        self.up2_level1 = MergeUp(w128, c1, w64)
+
+    def forward(self, features: Sequence[Tensor]) -> Tensor:
+        f1, f2, f3, f4, f5 = features
+        a5 = self.top(f5)
+        a4 = self.up1_level4(a5, f4)
+        a3 = self.up1_level3(a4, f3)
+        a2 = self.up1_level2(a3, f2)
+        b3 = self.down_level3(a2, a3)
+        b4 = self.down_level4(b3, a4)
+        b5 = self.down_level5(b4, a5)
+        c4 = self.up2_level4(b5, b4)
+        c3 = self.up2_level3(c4, b3)
+        c2 = self.up2_level2(c3, a2)
+        aggregated: Tensor = self.up2_level1(c2, f1)
+        return aggregated

@@ -1,0 +1,277 @@
+"""The train task: from submitted labels to a published model."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from ignite.engine import Events
+from ignite.handlers import EarlyStopping
+from monai.engines import SupervisedTrainer
+from monai.handlers import (
+    LrScheduleHandler,
+    StatsHandler,
+    TensorBoardStatsHandler,
+    ValidationHandler,
+    stopping_fn_from_metric,
+)
+from monai.inferers import Inferer, SimpleInferer
+from monai.transforms import SelectItemsd
+from monai.utils import set_determinism
+from monailabel.tasks.train.basic_train import BasicTrainTask, Context
+from monailabel.utils.others.generic import device_list
+from torch import nn
+from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, LRScheduler, SequentialLR, StepLR
+
+from lib.checkpoints import ModelCard, ModelFileError, build_network, load_model
+from lib.networks import load_imagenet_weights
+from lib.trainers.metrics import LandmarkMetric, mre_mm, mre_px, score_network, sdr_2mm
+from lib.trainers.objective import CoarseToFineLoss
+from lib.trainers.options import TrainOptions
+from lib.trainers.progress import ProgressBar
+from lib.trainers.publisher import Publisher
+from lib.trainers.samples import labelled_samples
+from lib.trainers.split import held_out
+from lib.transforms import DecodeLandmarksd, FitToInputd, LoadRadiographd, RandAffineLandmarksd, RandIntensityd
+
+logger = logging.getLogger(__name__)
+
+SAMPLE_KEYS = ["image", "label", "file_size", "pixel_mm"]
+WARM_UP = 0.05
+"""Share of a cosine schedule in which the learning rate rises."""
+
+
+class LandmarkTrainTask(BasicTrainTask):
+    """Trains FARNet on the submitted labels of a landmark set.
+
+    Args:
+        card: the network to train; an untrained model's card.
+        published: the model file that is served.
+        start_paths: where the model in use may lie; the last that exists is what a run with ``pretrained`` starts from.
+        runs: folder of this model's runs.
+        defaults: training options where a request says nothing.
+        imagenet: ImageNet weights for a run that starts from no model: a path, ``"download"``, or None.
+        half: publish convolution weights as float16.
+        progress: show a progress bar.
+    """
+
+    def __init__(
+        self,
+        card: ModelCard,
+        published: Path,
+        start_paths: Sequence[str],
+        runs: Path,
+        defaults: TrainOptions,
+        imagenet: str | None = None,
+        *,
+        half: bool = False,
+        progress: bool = False,
+    ) -> None:
+        super().__init__(
+            model_dir=str(runs),
+            description=f"Train FARNet on {card.landmark_set.title}",
+            amp=torch.cuda.is_available(),
+            labels={name: index for index, name in enumerate(card.landmark_set.names)},
+            n_saved=1,
+            tracking=None,
+        )
+        self.card = card
+        self.published = published
+        self.start_paths = start_paths
+        self.defaults = defaults
+        self.imagenet = imagenet
+        self.half = half
+        self.progress = progress
+        # what viewers show and send back; upstream's list of dataset classes and trackers is not ours to offer
+        self._config = {**defaults.model_dump(), "device": device_list()}
+
+    # --- the request ---------------------------------------------------------------------------------------------
+
+    def __call__(self, request: Mapping[str, Any], datastore: Any) -> dict[str, Any]:
+        """Run a training; returns its statistics.
+
+        Raises:
+            OptionsError: an option that cannot be used.
+            NotEnoughLabelsError: fewer labels than are needed.
+        """
+        options = TrainOptions.from_request(request, self.defaults)
+        taken = {**options.model_dump(), "dataset": "CacheDataset", "dataloader": "DataLoader", "model": self.card.model}
+        result: dict[str, Any] = super().__call__(taken, datastore)
+        return result
+
+    def check(self, request: Mapping[str, Any], datastore: Any) -> None:
+        """Refuse what cannot be trained, before anything runs; raises as :meth:`__call__` does."""
+        TrainOptions.from_request(request, self.defaults)
+        labelled_samples(datastore, self.card.landmark_set)
+
+    def pre_process(self, request: Mapping[str, Any], datastore: Any) -> list[dict[str, Any]]:
+        """The labelled samples of this landmark set."""
+        return labelled_samples(datastore, self.card.landmark_set)
+
+    def partition_datalist(self, context: Context, shuffle: bool = False) -> tuple[list[Any], list[Any]]:
+        """Training and held-out samples; an image's id alone decides, see :mod:`lib.trainers.split`."""
+        validation = held_out((sample["id"] for sample in context.datalist), context.request["val_split"])
+        parts: tuple[list[Any], list[Any]] = ([], [])
+        for sample in context.datalist:
+            parts[sample["id"] in validation].append(sample)
+        logger.info("Training on %d radiographs, holding out %d", len(parts[0]), len(parts[1]))
+        return parts
+
+    # --- the network ---------------------------------------------------------------------------------------------
+
+    def network(self, context: Context) -> nn.Module:
+        """The model in use, or a new network, with ImageNet weights where they are given."""
+        set_determinism(seed=context.request["seed"])
+        start = self._model_in_use() if context.pretrained else None
+        if start is not None:
+            return start.train().to(memory_format=torch.channels_last)
+        network = build_network(self.card)
+        if self.imagenet:
+            load_imagenet_weights(network.encoder, self.imagenet)
+        logger.info("Starting with %s", "ImageNet weights" if self.imagenet else "random weights")
+        return network.to(memory_format=torch.channels_last)
+
+    def load_path(self, output_dir: str, pretrained: bool = True) -> None:
+        """Weights are loaded in :meth:`network`; upstream would go on from the last run's file even when told not to."""
+        return
+
+    def _model_in_use(self) -> nn.Module | None:
+        path = next((path for path in reversed(self.start_paths) if Path(path).is_file()), None)
+        if path is None:
+            return None
+        try:
+            network, card = load_model(path)
+        except ModelFileError as error:
+            logger.warning("Not starting from the model in use: %s", error)
+            return None
+        if not card.same_network(self.card):
+            logger.warning("Not starting from %s: it is another network or has other landmarks", path)
+            return None
+        logger.info("Starting from %s, version %s", path, card.version)
+        return network
+
+    # --- what the engine needs -----------------------------------------------------------------------------------
+
+    def optimizer(self, context: Context) -> torch.optim.Optimizer:
+        """Adam as in the paper, or AdamW."""
+        chosen: Callable[..., torch.optim.Optimizer]
+        chosen = torch.optim.Adam if context.request["optimizer"] == "adam" else torch.optim.AdamW
+        return chosen(context.network.parameters(), lr=context.request["learning_rate"])
+
+    def loss_function(self, context: Context) -> nn.Module:
+        """EWC, coarse to fine."""
+        return CoarseToFineLoss(self.card.codec())
+
+    def lr_scheduler_handler(self, context: Context) -> LrScheduleHandler:
+        """A tenth after two thirds of the epochs (paper: 200 of 300), or warm-up and cosine; counted in steps."""
+        steps = math.ceil(len(context.train_datalist) / context.train_batch_size) * context.max_epochs
+        return LrScheduleHandler(_schedule(context.optimizer, context.request["schedule"], steps), print_lr=False, epoch_level=False)
+
+    def train_pre_transforms(self, context: Context) -> list[Any]:
+        """File to input, then random variation; what stands before the variation is cached."""
+        varied = [RandAffineLandmarksd(), RandIntensityd()] if context.request["augment"] else []
+        return [LoadRadiographd(), FitToInputd(self.card.input_size), *varied, SelectItemsd(SAMPLE_KEYS)]
+
+    def val_pre_transforms(self, context: Context) -> list[Any]:
+        """File to input."""
+        return [LoadRadiographd(), FitToInputd(self.card.input_size), SelectItemsd(SAMPLE_KEYS)]
+
+    def train_post_transforms(self, context: Context) -> None:
+        """None: the loss takes the heat maps as they are."""
+        return
+
+    def val_post_transforms(self, context: Context) -> list[Any]:
+        """Decode the heat maps as inference does."""
+        return [DecodeLandmarksd(self.card.codec())]
+
+    def val_inferer(self, context: Context) -> Inferer:
+        """The whole image at once."""
+        return SimpleInferer()
+
+    def val_key_metric(self, context: Context) -> dict[str, LandmarkMetric]:
+        """The share of landmarks within 2 mm, 0 to 1, as viewers' accuracy bars expect."""
+        return {"val_sdr_2mm": sdr_2mm()}
+
+    def val_additional_metrics(self, context: Context) -> dict[str, LandmarkMetric]:
+        """Mean radial errors."""
+        return {"val_mre_px": mre_px(), "val_mre_mm": mre_mm()}
+
+    def val_handlers(self, context: Context) -> list[Any]:
+        """Log and TensorBoard."""
+        no_output = {"output_transform": lambda _: None, "iteration_log": False}
+        return [StatsHandler(**no_output), TensorBoardStatsHandler(log_dir=context.events_dir, **no_output)]
+
+    def train_handlers(self, context: Context) -> list[Any]:
+        """Schedule, validation, log, TensorBoard, progress bar."""
+        def loss(output: Mapping[str, Any]) -> Any:
+            return output["loss"]
+
+        handlers: list[Any] = [
+            self.lr_scheduler_handler(context),
+            TensorBoardStatsHandler(log_dir=context.events_dir, tag_name="train_loss", output_transform=loss),
+            ValidationHandler(context.request["val_interval"], validator=context.evaluator, epoch_level=True),
+        ]
+        if self.progress:
+            handlers.append(ProgressBar(context.evaluator))
+        return handlers
+
+    def _create_trainer(self, context: Context) -> SupervisedTrainer:
+        """Upstream's without its checkpoint savers: several copies of a large network each run, never cleaned up."""
+        return SupervisedTrainer(
+            device=context.device,
+            max_epochs=context.max_epochs,
+            train_data_loader=self.train_data_loader(context),
+            network=context.network,
+            optimizer=context.optimizer,
+            loss_function=self.loss_function(context),
+            inferer=self.train_inferer(context),
+            amp=self._amp,
+            train_handlers=self.train_handlers(context),
+            decollate=False,
+        )
+
+    def finalize(self, context: Context) -> None:
+        """Attach the publisher, and early stopping if it is wanted."""
+        options = {key: context.request[key] for key in TrainOptions.model_fields if key in context.request}
+        card = self.card.model_copy(
+            update={
+                "version": context.run_id,
+                "training": {**options, "images": len(context.train_datalist), "held_out": len(context.val_datalist)},
+            }
+        )
+        publisher = Publisher(
+            self.published,
+            Path(self._stats_path),
+            lambda: dict(context.network.state_dict()),
+            card,
+            context.trainer,
+            context.evaluator,
+            context.start_ts,
+            half=self.half,
+        )
+        in_use = self._model_in_use()
+        if in_use is not None:
+            loader = self.val_data_loader(context)
+            publisher.set_incumbent(score_network(in_use.to(context.device), loader, self.card.codec(), context.device))
+        context.trainer.add_event_handler(Events.STARTED, lambda _: publisher.write_stats())
+        context.evaluator.add_event_handler(Events.EPOCH_COMPLETED, publisher.validated)
+        context.trainer.add_event_handler(Events.COMPLETED, publisher.finished)
+        if patience := context.request["early_stop_patience"]:
+            score = stopping_fn_from_metric("val_sdr_2mm")
+            stopper = EarlyStopping(patience, score_function=score, trainer=context.trainer)
+            context.evaluator.add_event_handler(Events.EPOCH_COMPLETED, stopper)
+
+
+def _schedule(optimizer: torch.optim.Optimizer, name: str, steps: int) -> LRScheduler:
+    if name == "step":
+        return StepLR(optimizer, step_size=max(1, math.ceil(steps * 2 / 3)), gamma=0.1)
+    rising = max(1, round(WARM_UP * steps))
+    return SequentialLR(
+        optimizer,
+        [LinearLR(optimizer, 0.05, total_iters=rising), CosineAnnealingLR(optimizer, max(1, steps - rising))],
+        milestones=[rising],
+    )

@@ -1,0 +1,96 @@
+"""From a datastore's labels to the samples that training reads."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import numpy as np
+
+from lib.evaluation.spacing import millimetres
+from lib.landmarks import Landmarks, LandmarkSet
+from lib.radiographs import PixelSpacing, RadiographError, RadiographHeader
+from lib.trainers.split import MIN_LABELS
+
+logger = logging.getLogger(__name__)
+
+
+class NotEnoughLabelsError(ValueError):
+    """Too few labels to train on; one sentence that says how many are needed."""
+
+
+class LabelledStudies(Protocol):
+    """What training asks of a datastore of landmarks."""
+
+    def get_labeled_images(self) -> list[str]:
+        """Ids of the images with a submitted label."""
+
+    def get_image_uri(self, image_id: str) -> str:
+        """Path of an image."""
+
+    def get_label_info(self, label_id: str, label_tag: str) -> dict[str, Any]:
+        """Where a label comes from; ``landmark_set`` names its set."""
+
+    def header(self, image_id: str) -> RadiographHeader:
+        """The image's header."""
+
+    def pixel_spacing(self, image_id: str) -> PixelSpacing:
+        """Millimetres on the patient: the user's, otherwise the file's."""
+
+    def landmarks(self, image_id: str, tag: str = "final") -> Landmarks:
+        """A label, in pixels of the file as stored."""
+
+
+def labelled_samples(studies: LabelledStudies, landmark_set: LandmarkSet) -> list[dict[str, Any]]:
+    """One sample for each submitted label of the set that has a landmark with a position.
+
+    Each has ``id``, ``image`` (path), ``label`` ((N, 2) points in pixels of the file, NaN where not annotated), ``file_size`` (height, width) and ``pixel_mm`` ((2,),
+    x and y, NaN where unknown).
+
+    Raises:
+        NotEnoughLabelsError: fewer than needed.
+    """
+    samples = []
+    for image_id in sorted(studies.get_labeled_images()):
+        sample = _sample(studies, image_id, landmark_set)
+        if sample is not None:
+            samples.append(sample)
+    check_count(len(samples), landmark_set)
+    return samples
+
+
+def check_count(count: int, landmark_set: LandmarkSet) -> None:
+    """Refuse to train on too few labels.
+
+    Raises:
+        NotEnoughLabelsError: says how many there are and how many are needed.
+    """
+    if count < MIN_LABELS:
+        missing = MIN_LABELS - count
+        raise NotEnoughLabelsError(
+            f"Training needs at least {MIN_LABELS} radiographs with submitted '{landmark_set.name}' landmarks, two to learn from and one to hold "
+            f"out; there {'is' if count == 1 else 'are'} {count}: submit {missing} more."
+        )
+
+
+def _sample(studies: LabelledStudies, image_id: str, landmark_set: LandmarkSet) -> dict[str, Any] | None:
+    stated: Mapping[str, Any] = studies.get_label_info(image_id, "final")
+    if stated.get("landmark_set", landmark_set.name) != landmark_set.name:
+        return None
+    try:
+        label = studies.landmarks(image_id).ordered(landmark_set.names)
+        header = studies.header(image_id)
+        spacing = millimetres(label, landmark_set, studies.pixel_spacing(image_id))
+    except (ValueError, RadiographError) as error:
+        logger.warning("'%s' does not train: %s", image_id, error)
+        return None
+    if not label.num_placed():
+        return None
+    return {
+        "id": image_id,
+        "image": studies.get_image_uri(image_id),
+        "label": label.points().astype(np.float32),
+        "file_size": np.array([header.height, header.width]),
+        "pixel_mm": np.array([spacing.x, spacing.y], dtype=np.float64),
+    }

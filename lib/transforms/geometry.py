@@ -1,0 +1,74 @@
+"""Moving images and points together: pixel centres are mapped, and one matrix moves both."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+
+def rescale_points(points: Tensor, from_size: tuple[int, int], to_size: tuple[int, int]) -> Tensor:
+    """Points of an image after it was resized: ``x_to = (x + 0.5) * W_to / W_from - 0.5``.
+
+    Args:
+        points: (..., 2) ``(x, y)`` in pixels of the first image.
+        from_size: its ``(height, width)``.
+        to_size: ``(height, width)`` after resizing.
+    """
+    ratio = points.new_tensor([to_size[1] / from_size[1], to_size[0] / from_size[0]])
+    return (points + 0.5) * ratio - 0.5
+
+
+def centred_affine(
+    size: tuple[int, int],
+    *,
+    degrees: float = 0.0,
+    scale: tuple[float, float] = (1.0, 1.0),
+    shear: float = 0.0,
+    shift: tuple[float, float] = (0.0, 0.0),
+    mirror: bool = False,
+) -> Tensor:
+    """(3, 3) float64 matrix that moves pixels ``(x, y, 1)``: mirror, scale, shear and rotate about the image's centre, then shift.
+
+    Args:
+        size: ``(height, width)``.
+        degrees: rotation, positive from x towards y (clockwise on the screen).
+        scale: factors along x and y.
+        shear: x gains ``shear * y``.
+        shift: share of width and height.
+        mirror: exchange left and right first.
+    """
+    height, width = size
+    cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    linear = torch.tensor([[cos, -sin], [sin, cos]], dtype=torch.float64)
+    linear = linear @ torch.tensor([[1.0, shear], [0.0, 1.0]], dtype=torch.float64)
+    linear = linear @ torch.diag(torch.tensor([-scale[0] if mirror else scale[0], scale[1]], dtype=torch.float64))
+    centre = torch.tensor([(width - 1) / 2, (height - 1) / 2], dtype=torch.float64)
+    moved = centre + torch.tensor([shift[0] * width, shift[1] * height], dtype=torch.float64)
+    matrix = torch.eye(3, dtype=torch.float64)
+    matrix[:2, :2] = linear
+    matrix[:2, 2] = moved - linear @ centre
+    return matrix
+
+
+def warp_points(points: Tensor, matrix: Tensor) -> Tensor:
+    """Points (..., 2) moved by a (3, 3) matrix on pixels; NaN stays NaN."""
+    moved = points.to(matrix.dtype) @ matrix[:2, :2].T + matrix[:2, 2]
+    return moved.to(points.dtype)
+
+
+def warp_image(image: Tensor, matrix: Tensor) -> Tensor:
+    """The image after its pixels moved by the same (3, 3) matrix: (C, H, W) to (C, H, W), bilinear, black outside."""
+    height, width = image.shape[-2:]
+    # grid_sample counts from -1 to 1 over the pixels' outer edges: x_normal = (2 x + 1) / W - 1
+    to_normal = torch.tensor(
+        [[2 / width, 0, 1 / width - 1], [0, 2 / height, 1 / height - 1], [0, 0, 1]], dtype=matrix.dtype
+    )
+    backwards = to_normal @ torch.linalg.inv(matrix) @ torch.linalg.inv(to_normal)
+    grid = functional.affine_grid(
+        backwards[None, :2].to(image.dtype), [1, image.shape[0], height, width], align_corners=False
+    )
+    warped = functional.grid_sample(image[None], grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+    return warped[0]

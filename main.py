@@ -1,0 +1,16 @@
+"""What MONAI Label loads, and the command line: ``python main.py -h``."""
+
+import sys
+from pathlib import Path
+
+# main.py may be run from any folder, and MONAI Label takes the app's folder from the path again after loading
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from monailabel_app.app import FARNetApp
+
+__all__ = ["FARNetApp"]
+
+if __name__ == "__main__":
+    from monailabel_app.cli import main
+
+    sys.exit(main())

@@ -1,0 +1,163 @@
+"""The MONAI Label app: FARNet's tasks on a folder of studies."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from monailabel.interfaces.app import MONAILabelApp
+from monailabel.interfaces.datastore import Datastore
+from monailabel.interfaces.tasks.infer_v2 import InferTask
+from monailabel.interfaces.tasks.strategy import Strategy
+from monailabel.interfaces.tasks.train import TrainTask
+
+from lib.activelearning import First, LeastShown
+from lib.checkpoints import ModelFileError
+from lib.configs import ConfigError, TaskConfig, choose_models
+from lib.infers import InferError
+from lib.landmarks import LandmarkSetError
+from lib.trainers.memory import keep_freed_memory
+from monailabel_app.batch import BatchPrediction
+from monailabel_app.datastores import StudiesFolder
+from monailabel_app.errors import ClientError, NotFoundError, client_errors
+from monailabel_app.routes import install_routes
+
+logger = logging.getLogger(__name__)
+
+VERSION = "0.1.0"
+
+
+class FARNetApp(MONAILabelApp):
+    """FARNet landmark detection for 3D Slicer, OHIF and the command line.
+
+    Args:
+        app_dir: folder of the app; weights and runs lie in its ``model``.
+        studies: folder of radiographs.
+        conf: see :func:`~lib.configs.choose_models`; ``models`` is needed.
+    """
+
+    def __init__(self, app_dir: str, studies: str, conf: dict[str, str]) -> None:
+        keep_freed_memory()
+        self.configs = _configured(conf or {}, Path(app_dir) / "model", str(studies))
+        super().__init__(
+            app_dir=str(app_dir),
+            studies=str(studies),
+            conf=conf,
+            name="FARNet landmarks",
+            description="Anatomical landmarks on radiographs: predict, correct, submit, retrain",
+            version=VERSION,
+        )
+
+    # --- what there is -------------------------------------------------------------------------------------------
+
+    def init_datastore(self) -> Datastore:
+        """The folder of studies."""
+        return StudiesFolder(self.studies, {name: config.landmark_set for name, config in self.configs.items()})
+
+    def init_infers(self) -> dict[str, InferTask]:
+        """One infer task a model; without weights it is not offered until a training has published some."""
+        return {name: config.infer_task() for name, config in self.configs.items()}
+
+    def init_trainers(self) -> dict[str, TrainTask]:
+        """One train task a model."""
+        return {name: config.train_task() for name, config in self.configs.items()}
+
+    def init_strategies(self) -> dict[str, Strategy]:
+        """How the next radiograph is chosen."""
+        return {"first": First(), "random": LeastShown()}
+
+    def init_batch_infer(self) -> Callable[..., Any]:
+        """Predict all images."""
+        return BatchPrediction()
+
+    def on_init_complete(self) -> None:
+        """Called by the server only: put our routes in front of upstream's."""
+        super().on_init_complete()
+        install_routes(self)
+
+    # --- requests ------------------------------------------------------------------------------------------------
+
+    def checked_model(self, name: object) -> str:
+        """The name of a model that can predict.
+
+        Raises:
+            NotFoundError: an unknown model, or one without weights.
+        """
+        if not isinstance(name, str) or name not in self._infers:
+            raise NotFoundError(f"There is no model '{name}': this server has {', '.join(self._infers)}.")
+        if not self._infers[name].is_valid():
+            raise NotFoundError(f"Model '{name}' has no weights yet: train it first, or put a model file into model/.")
+        return name
+
+    def checked_trainer(self, name: object) -> str:
+        """The name of a model that can be trained.
+
+        Raises:
+            NotFoundError: there is none of that name.
+        """
+        if not isinstance(name, str) or name not in self._trainers:
+            raise NotFoundError(f"There is no model '{name}' to train: this server has {', '.join(self._trainers)}.")
+        return name
+
+    def infer(self, request: Mapping[str, Any], datastore: Datastore | None = None) -> dict[str, Any]:
+        """Predict one image of the studies, or the file at ``request["upload"]``.
+
+        Upstream opens whatever path stands in ``image`` and takes an unknown id for the working directory; here an id is an id.
+
+        Raises:
+            NotFoundError: an unknown model or image.
+            ClientError: a file that is no radiograph, or a parameter that cannot be used.
+        """
+        studies: Any = datastore or self._datastore
+        self.checked_model(request.get("model"))
+        asked = dict(request)
+        upload = asked.pop("upload", None)
+        if upload is not None:
+            asked["image"] = str(upload)
+        else:
+            image = asked.get("image")
+            if not isinstance(image, str) or not studies.get_image_uri(image):
+                raise NotFoundError(f"There is no image '{image}' in the studies.")
+            spacing = studies.pixel_spacing(image)
+            asked["pixel_spacing"] = spacing.as_dict()
+        try:
+            with client_errors():
+                return self._run(asked, studies, is_file=upload is not None)
+        except (InferError, ModelFileError) as error:
+            raise ClientError(str(error)) from error
+
+    def _run(self, asked: dict[str, Any], studies: Any, *, is_file: bool) -> dict[str, Any]:
+        task = self._infers[asked["model"]]
+        image = asked["image"]
+        path, params = task({**asked, "image": image if is_file else studies.get_image_uri(image)})
+        label = path
+        if asked.get("save_label") and not is_file:
+            tag = asked.get("label_tag", "original")
+            info = {"model": asked["model"], "version": params["version"], "params": params}
+            label = studies.save_label(image, path, tag, info)
+        return {"label": label, "tag": "original", "file": path, "params": params}
+
+    def next_sample(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """The next radiograph to annotate, without its path on this server: on a shared disk, Slicer would glue numbered files into a stack.
+
+        Raises:
+            NotFoundError: an unknown strategy.
+        """
+        strategy = request.get("strategy") or "random"
+        if strategy not in self._strategies:
+            raise NotFoundError(f"There is no strategy '{strategy}': this server has {', '.join(self._strategies)}.")
+        return self._strategies[strategy](request, self._datastore) or {}
+
+
+def _configured(conf: Mapping[str, str], model_dir: Path, studies: str) -> dict[str, TaskConfig]:
+    """The models, or the end of the program with one sentence: raised, it would drown in the server's traceback."""
+    try:
+        if studies.startswith(("http://", "https://")):
+            raise ConfigError("Studies on a DICOMweb server cannot be used yet: give a folder of radiographs.")
+        return choose_models(conf, model_dir)
+    except (ConfigError, LandmarkSetError) as error:
+        sys.stderr.write(f"farnet: {error}\n")
+        raise SystemExit(2) from error

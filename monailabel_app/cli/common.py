@@ -1,0 +1,63 @@
+"""Arguments that several commands share."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from lib.configs import MODELS, TaskConfig, choose_models
+from lib.configs.presets import PRESETS
+from lib.networks import ENCODERS
+from monailabel_app.datastores import StudiesFolder
+
+APP_DIR = Path(__file__).resolve().parents[2]
+
+
+class UsageError(ValueError):
+    """Arguments that do not go together; one sentence."""
+
+
+def add_model_arguments(parser: argparse.ArgumentParser) -> None:
+    """``--model`` and what can be changed about it."""
+    parser.add_argument("--model", required=True, metavar="NAME", help=f"one of {', '.join(MODELS)}")
+    parser.add_argument("--landmarks", metavar="SET", help="landmark set instead of the model's: a name or your own YAML file")
+    parser.add_argument("--model-dir", type=Path, default=APP_DIR / "model", metavar="DIR", help="where weights and runs lie (default: %(default)s)")
+    parser.add_argument("--device", default="cuda", help="cuda, cuda:1, cpu; without a GPU it is the CPU (default: %(default)s)")
+
+
+def add_network_arguments(parser: argparse.ArgumentParser) -> None:
+    """What a new network looks like."""
+    parser.add_argument("--preset", choices=PRESETS, help="network and training: full as in the paper, lite for laptops")
+    parser.add_argument("--encoder", choices=ENCODERS, metavar="NAME", help=f"one of {', '.join(ENCODERS)}")
+    parser.add_argument("--input-size", metavar="HxW", help="network input, multiples of 32, such as 800x640")
+    parser.add_argument("--sigma", metavar="CELLS", help="width of the heat maps' Gaussians")
+    parser.add_argument("--imagenet", metavar="FILE", help="ImageNet weights of the encoder: a file, or 'download'; otherwise from scratch")
+
+
+def chosen_model(options: argparse.Namespace) -> TaskConfig:
+    """The model that the arguments describe.
+
+    Raises:
+        ConfigError: they describe none.
+    """
+    keys = ("landmarks", "preset", "encoder", "input_size", "sigma", "imagenet")
+    conf = {key: str(value) for key in keys if (value := getattr(options, key, None)) is not None}
+    return choose_models({"models": options.model, **conf}, options.model_dir)[options.model]
+
+
+def existing_studies(options: argparse.Namespace, config: TaskConfig) -> StudiesFolder:
+    """The folder of studies, which must exist.
+
+    Raises:
+        UsageError: it does not.
+    """
+    folder = Path(options.studies)
+    if not folder.is_dir():
+        raise UsageError(f"there is no folder {folder}: make one with 'import' or 'phantoms'.")
+    return StudiesFolder(folder, {config.name: config.landmark_set})
+
+
+def number_text(value: Any, digits: int = 2, unit: str = "") -> str:
+    """A figure for people; an unknown one is a dash."""
+    return "–" if value is None else f"{value:.{digits}f}{unit}"

@@ -1,0 +1,56 @@
+"""``import``: public data sets into a folder of studies."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from lib.datasets import read_aasce, read_hand, read_isbi2015
+from lib.landmarks import LandmarkSet
+from monailabel_app.cli.common import UsageError
+from monailabel_app.cli.store import store_studies
+
+READERS = ("senior", "junior", "mean")
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Describe the command."""
+    parser = commands.add_parser(
+        "import",
+        help="turn a public data set into a folder of studies",
+        description="Copy the radiographs of a public data set into a folder of studies, with their labels and where both came from.",
+    )
+    parser.add_argument("dataset", choices=("isbi2015", "aasce", "hand"), help="cephalograms, spines or hands, in the layout they are published in")
+    parser.add_argument("source", type=Path, metavar="SOURCE", help="folder of the data set")
+    parser.add_argument("studies", type=Path, metavar="STUDIES", help="folder of studies, made if needed")
+    parser.add_argument("--reader", choices=READERS, default="mean", help="isbi2015: whose landmarks (default: %(default)s)")
+    parser.add_argument("--pixel-spacing", type=float, default=0.1, metavar="MM", help="isbi2015: size of a pixel (default: %(default)s, as published)")
+    parser.add_argument("--images", metavar="FIRST-LAST", help="isbi2015: only these numbers, such as 1-150")
+    parser.add_argument("--keep-suspect", action="store_true", help="aasce: also import annotations whose vertebrae are out of order")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Import, and say how many."""
+    if options.dataset == "isbi2015":
+        landmark_set, studies = "cephalometric_19", read_isbi2015(options.source, options.reader, options.pixel_spacing)
+        if options.images:
+            studies = (study for study in studies if _within(study.name, options.images))
+    elif options.dataset == "aasce":
+        landmark_set, studies = "spine_68", read_aasce(options.source, skip_suspect=not options.keep_suspect)
+    else:
+        landmark_set, studies = "hand_37", read_hand(options.source)
+    count, refused = store_studies(studies, options.studies, LandmarkSet.load(landmark_set))
+    for sentence in refused:
+        sys.stderr.write(f"farnet import: {sentence}\n")
+    print(f"{count} labelled radiographs in {options.studies}")
+    return 2 if refused else 0
+
+
+def _within(name: str, numbers: str) -> bool:
+    first, separator, last = numbers.partition("-")
+    if not (first.isdecimal() and (last.isdecimal() or not separator)):
+        raise UsageError(f"'--images {numbers}' is not of the form FIRST-LAST, such as 1-150.")
+    number = name.rpartition("_")[2]
+    return number.isdecimal() and int(first) <= int(number) <= int(last or first)

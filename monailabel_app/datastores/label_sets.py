@@ -1,0 +1,56 @@
+"""Which landmark set a label is from, and its landmarks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from lib.formats import LabelError, NameTable, parse_markups, point_labels
+from lib.landmarks import Landmarks, LandmarkSet
+from lib.radiographs import RadiographHeader
+
+
+class LabelSets:
+    """The landmark sets that a server works with.
+
+    Args:
+        landmark_sets: the set of each model, by the model's name; models may share a set.
+    """
+
+    def __init__(self, landmark_sets: Mapping[str, LandmarkSet]) -> None:
+        self._of_model = dict(landmark_sets)
+        self._by_name = {landmark_set.name: landmark_set for landmark_set in landmark_sets.values()}
+
+    def read(
+        self, content: bytes | dict[str, Any], header: RadiographHeader, info: Mapping[str, Any]
+    ) -> tuple[LandmarkSet, Landmarks]:
+        """Read a label with the set that ``info`` names, else with the one that knows all its points.
+
+        Args:
+            content: a markups file.
+            header: the radiograph it was made on.
+            info: what is noted about the label; ``landmark_set`` or ``model`` tell the set.
+
+        Raises:
+            LabelError: the content is no label, or not of one of these sets; one sentence.
+        """
+        landmark_set = self._noted(info) or self._fitting(point_labels(content))
+        return landmark_set, parse_markups(content, landmark_set, header)
+
+    def _noted(self, info: Mapping[str, Any]) -> LandmarkSet | None:
+        name, model = info.get("landmark_set"), info.get("model")
+        found = self._by_name.get(name) if isinstance(name, str) else None
+        return found or (self._of_model.get(model) if isinstance(model, str) else None)
+
+    def _fitting(self, labels: list[str]) -> LandmarkSet:
+        unknown = {name: NameTable(landmark_set).unknown(labels) for name, landmark_set in self._by_name.items()}
+        fitting = [name for name, labels_left in unknown.items() if not labels_left]
+        if len(fitting) > 1:
+            raise LabelError(f"The label fits the landmark sets {', '.join(fitting)}: send the 'model' it is for.")
+        if not fitting:
+            nearest = min(unknown, key=lambda name: len(unknown[name]), default=None)
+            if nearest is None:
+                raise LabelError("This server has no landmark set to read a label with.")
+            left = ", ".join(f"'{label[:80]}'" for label in unknown[nearest][:20])
+            raise LabelError(f"Unknown landmark {left}: not in any set of this server; the nearest is '{nearest}'.")
+        return self._by_name[fitting[0]]

@@ -1,0 +1,35 @@
+"""Routes of ours that take the place of upstream's of the same path."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
+
+from monailabel_app.routes import infer, model, train
+
+if TYPE_CHECKING:
+    from monailabel_app.app import FARNetApp
+
+
+def install_routes(instance: FARNetApp) -> None:
+    """Put our routes before upstream's in the running server, and let bad JSON answer 422 instead of a bare 500."""
+    server: FastAPI = sys.modules["monailabel.app"].app
+    server.state.farnet = instance
+    if getattr(server.state, "farnet_routes", False):  # after POST /reload the routes are there already
+        return
+    server.state.farnet_routes = True
+    before = len(server.router.routes)
+    for part in (infer, train, model):
+        server.include_router(part.router)
+    routes = server.router.routes
+    routes[:] = [*routes[before:], *routes[:before]]
+    server.add_exception_handler(json.JSONDecodeError, _bad_json)
+    server.middleware_stack = None  # handlers are fixed when the stack is built; the next request builds it anew
+
+
+def _bad_json(_: Request, error: Any) -> JSONResponse:
+    return JSONResponse({"detail": f"The parameters are not valid JSON: {error}."}, status_code=422)

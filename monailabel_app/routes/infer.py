@@ -1,0 +1,112 @@
+"""Inference over HTTP: ``POST /infer/{model}`` and ``POST /batch/infer/{model}``."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, BackgroundTasks, Depends, File, Form, Request, UploadFile
+from monailabel.config import settings
+from monailabel.endpoints.batch_infer import run as run_batch
+from monailabel.endpoints.infer import ResultType, send_response
+from monailabel.endpoints.user.auth import RBAC, User
+from monailabel.interfaces.tasks.batch_infer import BatchInferImageType
+
+from lib.radiographs import EXTENSIONS
+from monailabel_app.datastores.rules import MAX_IMAGE_BYTES
+from monailabel_app.errors import ClientError, NotFoundError, TooLargeError
+
+router = APIRouter(tags=["Infer"])
+Person = Annotated[User, Depends(RBAC(settings.MONAI_LABEL_AUTH_ROLE_USER))]
+
+
+@router.post("/infer/{model}", summary="Find the landmarks of a radiograph")
+def infer(
+    request: Request,
+    background: BackgroundTasks,
+    model: str,
+    _: Person,
+    image: str = "",
+    session_id: str = "",
+    params: Annotated[str, Form()] = "{}",
+    file: Annotated[UploadFile | None, File()] = None,
+    output: ResultType | None = None,
+) -> Any:
+    """Landmarks of an image of the studies, of an uploaded file, or of a session.
+
+    Answers the JSON result (``output=json``), the Slicer markups file (``output=image``), or both as multipart. Not ``async``, so that it runs beside the event
+    loop: upstream answers nothing else during an inference.
+    """
+    app = request.app.state.farnet
+    app.checked_model(model)
+    asked: dict[str, Any] = {**checked_params(params), "model": model, "image": image}
+    if output == ResultType.dicom_seg:
+        raise ClientError("Landmarks are no segmentation: ask for output=json or output=image.")
+    if file is not None:
+        asked["upload"] = _received(file, background)
+    elif session_id:
+        asked["upload"] = _session_image(app, session_id)
+    elif not image:
+        raise ClientError("Say which radiograph: image=ID of the studies, or upload a file.")
+    return send_response(app.datastore(), app.infer(asked), output, background)
+
+
+@router.post("/batch/infer/{model}", summary="Find the landmarks of many radiographs")
+def batch(
+    request: Request,
+    model: str,
+    _: Annotated[User, Depends(RBAC(settings.MONAI_LABEL_AUTH_ROLE_ADMIN))],
+    images: BatchInferImageType = BatchInferImageType.IMAGES_ALL,
+    params: dict[str, Any] | None = None,
+    run_sync: bool = False,
+) -> Any:
+    """Predict all, labelled or unlabelled images and store the results as ``original`` labels."""
+    request.app.state.farnet.checked_model(model)
+    return run_batch(model, images, params, run_sync)
+
+
+def checked_params(text: str) -> dict[str, Any]:
+    """The parameters of a request; those that upstream would let overrule the request's own image or model are refused.
+
+    Raises:
+        ClientError: not a JSON object, or such a parameter.
+    """
+    try:
+        params = json.loads(text) if text else {}
+    except json.JSONDecodeError as error:
+        raise ClientError(f"The parameters are not valid JSON: {error}.") from error
+    if not isinstance(params, dict):
+        raise ClientError("The parameters are not a JSON object of names and values.")
+    for name in ("image", "model", "upload"):
+        if name in params:
+            raise ClientError(f"'{name}' belongs into the request itself, not into its parameters.")
+    device = params.get("device")
+    if isinstance(device, list):  # viewers send back the whole list of choices
+        params["device"] = device = device[0] if device else None
+    if device is not None and not isinstance(device, str):
+        raise ClientError("The device is a name such as 'cuda' or 'cpu'.")
+    return params
+
+
+def _received(file: UploadFile, background: BackgroundTasks) -> Path:
+    name = (file.filename or "").lower()
+    extension = next((known for known in EXTENSIONS if name.endswith(known)), "")
+    folder = Path(tempfile.mkdtemp(prefix="farnet-upload-"))
+    background.add_task(shutil.rmtree, folder, ignore_errors=True)
+    if file.size is not None and file.size > MAX_IMAGE_BYTES:
+        raise TooLargeError(f"The file is larger than the {MAX_IMAGE_BYTES >> 20} MB that a radiograph may have.")
+    path = folder / f"upload{extension}"
+    with path.open("wb") as target:
+        shutil.copyfileobj(file.file, target)
+    return path
+
+
+def _session_image(app: Any, session_id: str) -> Path:
+    sessions = app.sessions()
+    session = sessions.get_session(session_id) if sessions is not None else None
+    if session is None:
+        raise NotFoundError(f"There is no session '{session_id}': it has expired or never was.")
+    return Path(session.image)

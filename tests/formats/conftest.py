@@ -1,0 +1,31 @@
+"""A small landmark set and radiograph headers for the format tests."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lib.landmarks import LandmarkSet
+from lib.radiographs import Geometry, PixelSpacing, RadiographHeader
+
+NAMES = ("Sella", "Nasion", "Unterkiefer Übergang", "下顎点", "Point A")
+
+
+@pytest.fixture(scope="session")
+def landmark_set() -> LandmarkSet:
+    landmarks = [
+        {"name": name, "abbreviation": abbreviation, "definition": f"Where {name} is, as the atlas says."}
+        for name, abbreviation in zip(NAMES, ("S", "N", "UÜ", "Me", "A"), strict=True)
+    ]
+    content = {"name": "test", "title": "Test set", "input_size": [64, 64], "landmarks": landmarks}
+    return LandmarkSet.parse(content, source="test")
+
+
+def header_of(geometry: Geometry, height: int = 2400, width: int = 1935) -> RadiographHeader:
+    return RadiographHeader(Path("x.png"), height, width, geometry, PixelSpacing.unknown(), "PNG")
+
+
+@pytest.fixture(scope="session")
+def header() -> RadiographHeader:
+    """Columns 0.2 mm apart, rows 0.1 mm, first pixel at LPS (10, 20, 30)."""
+    return header_of(Geometry(np.array([10.0, 20.0, 30.0]), np.eye(3), np.array([0.2, 0.1, 1.0])))

@@ -1,0 +1,151 @@
+"""FARNet: one tester for every encoder, and the facts of the paper's table."""
+
+import pytest
+import torch
+
+from lib.networks import ENCODERS, FARNet, nearest_input_size
+from lib.networks.heads import LinearHead
+
+SIZE = (64, 96)
+
+
+@pytest.fixture(autouse=True)
+def _seeded() -> None:
+    torch.manual_seed(0)
+
+
+@pytest.mark.parametrize("encoder", ENCODERS)
+class TestEveryEncoder:
+    """What holds for one network holds for all."""
+
+    def test_shapes_gradients_and_declared_channels(self, encoder):
+        network = FARNet(encoder, num_landmarks=5).train()
+        image = torch.rand(2, 3, *SIZE)
+        fine, coarse = network(image)
+        assert fine.shape == (2, 5, *SIZE)
+        assert coarse.shape == (2, 5, SIZE[0] // 2, SIZE[1] // 2)
+        features = network.encoder(image)
+        assert tuple(feature.shape[1] for feature in features) == network.encoder.channels
+        assert [SIZE[0] // feature.shape[2] for feature in features] == [2, 4, 8, 16, 32]
+        for _ in range(3):  # EfficientNet leaves out blocks at random while it trains
+            fine, coarse = network(image)
+            (fine.square().mean() + coarse.square().mean()).backward()
+        without = [name for name, parameter in network.named_parameters() if parameter.grad is None]
+        assert without == []
+        # a weight whose gradient is exactly zero everywhere is dead as well; biases before a batch norm are the known exception
+        dead = [
+            name
+            for name, parameter in network.named_parameters()
+            if parameter.ndim > 1 and not parameter.grad.any()
+        ]
+        assert dead == []
+
+    def test_fused_save_load_channels_last_and_float16_weights(self, encoder, tmp_path):
+        network = FARNet(encoder, num_landmarks=5).train()
+        with torch.no_grad():
+            network(torch.rand(2, 3, *SIZE))  # running statistics other than 0 and 1
+        network.eval()
+        image = torch.rand(1, 1, *SIZE)
+        with torch.no_grad():
+            fine = network(image)
+            scale = fine.abs().max()
+            assert torch.allclose(network.fused()(image), fine, atol=1e-4 * max(1.0, scale.item()), rtol=0)
+            torch.save(network.state_dict(), tmp_path / "weights.pt")
+            loaded = FARNet(encoder, num_landmarks=5).eval()
+            loaded.load_state_dict(torch.load(tmp_path / "weights.pt", weights_only=True))
+            assert torch.equal(loaded(image), fine)
+            channels_last = loaded.to(memory_format=torch.channels_last)(image)
+            assert torch.allclose(channels_last, fine, atol=1e-3 * scale, rtol=0)
+            halved = {key: value.half().float() if value.ndim > 1 else value for key, value in network.state_dict().items()}
+            loaded.load_state_dict(halved)
+            assert torch.allclose(loaded(image), fine, atol=0.05 * scale, rtol=0)
+
+
+def test_parameters_are_those_of_the_paper_without_the_dead_ones():
+    parameters = sum(parameter.numel() for parameter in FARNet("densenet121", 19).parameters())
+    assert parameters == pytest.approx(61.22e6, rel=1e-3)
+
+
+@pytest.mark.parametrize(("landmarks", "millions"), [(37, 61.26), (68, 61.35)])
+def test_parameters_grow_with_landmarks_as_counted_in_the_facts(landmarks, millions):
+    assert sum(p.numel() for p in FARNet(num_landmarks=landmarks).parameters()) == pytest.approx(millions * 1e6, rel=1e-3)
+
+
+def test_lite_is_under_one_and_a_half_million_parameters():
+    assert sum(parameter.numel() for parameter in FARNet("lite", 68).parameters()) < 1.5e6
+
+
+def test_layers_of_table_1b():
+    network = FARNet("densenet121", 19)
+    sizes = {
+        name: (module.in_channels, module.out_channels, module.kernel_size[0], module.stride[0])
+        for name, module in network.named_modules()
+        if isinstance(module, torch.nn.Conv2d) and not name.startswith("encoder")
+    }
+    assert list(sizes.values()) == [
+        (1024, 512, 3, 1), (512, 256, 1, 1),  # a5
+        (1280, 256, 1, 1), (768, 256, 1, 1), (512, 256, 1, 1),  # a4, a3, a2
+        (256, 512, 3, 2), (768, 512, 1, 1),  # b3
+        (512, 1024, 3, 2), (1280, 1024, 1, 1),  # b4
+        (1024, 2048, 3, 2), (2304, 1024, 3, 1), (1024, 256, 1, 1),  # b5
+        (1280, 256, 1, 1), (768, 256, 1, 1), (512, 128, 1, 1), (192, 64, 1, 1),  # c4 to c1
+        (64, 64, 3, 1), (64, 19, 1, 1),  # coarse head
+        (3, 32, 3, 1),  # image stem, 3x3 as in the figure
+        (115, 115, 3, 1), (115, 19, 1, 1),  # refinement
+    ]  # fmt: skip
+
+
+def test_the_released_code_s_image_stem_is_a_choice():
+    assert FARNet("lite", image_kernel=1).refinement.image_stem[0].kernel_size == (1, 1)
+
+
+def test_evaluation_gives_the_fine_maps_alone():
+    with torch.no_grad():
+        assert FARNet("lite", 3).eval()(torch.rand(1, 1, 64, 64)).shape == (1, 3, 64, 64)
+
+
+def test_grey_and_equal_channels_are_the_same():
+    network = FARNet("lite", 3).eval()
+    grey = torch.rand(1, 1, 64, 64)
+    with torch.no_grad():
+        assert torch.allclose(network(grey), network(grey.expand(-1, 3, -1, -1)), atol=1e-5)
+
+
+def test_imagenet_statistics_are_applied_to_0_to_1():
+    network = FARNet("lite", 3).eval()
+    seen = []
+    network.encoder.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    network(torch.full((1, 1, 32, 32), 0.5))
+    assert seen[0][0, :, 0, 0].tolist() == pytest.approx([(0.5 - 0.485) / 0.229, (0.5 - 0.456) / 0.224, (0.5 - 0.406) / 0.225])
+
+
+@pytest.mark.parametrize(("size", "good"), [((801, 640), "800 x 640"), ((800, 650), "800 x 640"), ((20, 64), "32 x 64"), ((2400, 1935), "2400 x 1920")])
+def test_other_sizes_are_refused_with_the_nearest_good_one(size, good):
+    with pytest.raises(ValueError, match=f"nearest good size is {good}"):
+        FARNet("lite")(torch.rand(1, 1, *size))
+
+
+def test_nearest_input_size():
+    assert nearest_input_size(400, 320) == (384, 320)
+    assert nearest_input_size(1, 5000) == (32, 4992)
+
+
+def test_unknown_encoder_and_no_landmarks():
+    with pytest.raises(ValueError, match="Unknown encoder 'vgg16': choose one of densenet121"):
+        FARNet("vgg16")
+    with pytest.raises(ValueError, match="at least one landmark, got 0"):
+        FARNet("lite", 0)
+
+
+def test_a_fused_head_is_exact_at_the_border_too():
+    head = LinearHead(6, 4).double()
+    features = torch.rand(2, 6, 7, 9, dtype=torch.float64)
+    with torch.no_grad():
+        assert torch.allclose(head.fused()(features), head(features), atol=1e-12)
+
+
+def test_fusing_leaves_the_network_as_it_was():
+    network = FARNet("lite", 3)
+    network.fused()
+    assert isinstance(network.coarse_head, LinearHead)
+    assert isinstance(network.refinement.head, LinearHead)
