@@ -105,7 +105,8 @@ class FARNetApp(MONAILabelApp):
     def infer(self, request: Mapping[str, Any], datastore: Datastore | None = None) -> dict[str, Any]:
         """Predict one image of the studies, or the file at ``request["upload"]``.
 
-        Upstream opens whatever path stands in ``image`` and takes an unknown id for the working directory; here an id is an id.
+        Upstream opens whatever path stands in ``image`` and takes an unknown id for the working directory; here an id
+        is an id.
 
         Raises:
             NotFoundError: an unknown model or image.
@@ -141,7 +142,9 @@ class FARNetApp(MONAILabelApp):
         return {"label": label, "tag": "original", "file": path, "params": params}
 
     def next_sample(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """The next radiograph to annotate, without its path on this server: on a shared disk, Slicer would glue numbered files into a stack.
+        """The next radiograph to annotate.
+
+        Without its path on this server: on a shared disk, Slicer would glue numbered files into a stack.
 
         Raises:
             NotFoundError: an unknown strategy.

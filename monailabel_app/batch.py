@@ -17,7 +17,8 @@ logger = logging.getLogger(__name__)
 class BatchPrediction(BatchInferTask):
     """One image after the other; a bad one costs a sentence, not the batch.
 
-    Upstream divides by the number of GPUs and so fails on every server without one, and a single unreadable image ends it.
+    Upstream divides by the number of GPUs and so fails on every server without one, and a single unreadable image
+    ends it.
     """
 
     def __call__(

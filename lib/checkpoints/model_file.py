@@ -1,4 +1,4 @@
-"""Reading and writing model files: ``{"model": state dict, "card": plain data}``, so that ``weights_only`` loading suffices."""
+"""Reading and writing model files: ``{"model": state dict, "card": plain data}``, which torch loads as weights only."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         # mmap: reading a card of a large model touches no weights
         content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except Exception as error:  # noqa: BLE001 - torch raises many types for a file that is not its own
+    except Exception as error:
         raise ModelFileError(f"{path} is not a model file that torch can read: {type(error).__name__}.") from error
     if not isinstance(content, dict) or "model" not in content or "card" not in content:
         raise ModelFileError(f"{path} is not a model file of this project: it has no card.")

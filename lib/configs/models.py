@@ -47,7 +47,7 @@ class TaskConfig:
 
     @property
     def paths(self) -> list[str]:
-        """Where weights are looked for, the last that exists wins: those that came with the app, then the user's own."""
+        """Where weights are looked for; the last that exists wins: those that came with the app, then the user's."""
         return [str(self.model_dir / f"pretrained_{self.name}.pt"), str(self.published)]
 
     @property
@@ -72,7 +72,6 @@ class TaskConfig:
             sigma=self.sigma or self.preset.sigma,
             landmark_set=self.landmark_set,
         )
-
 
     def infer_task(self) -> LandmarkInferTask:
         """The task that predicts."""
@@ -105,9 +104,9 @@ def choose_models(conf: Mapping[str, str], model_dir: Path) -> dict[str, TaskCon
     """The models that a server or command shall have.
 
     Args:
-        conf: ``models``: names, separated by commas. ``landmarks``: a landmark set, shipped or the path of a user's own, for the named
-            models; without ``models`` it becomes the model ``farnet_<name of the set>``. ``preset``, ``encoder``, ``input_size``
-            (``800x640``), ``sigma``, ``imagenet``: instead of the models' own.
+        conf: ``models``: names, separated by commas. ``landmarks``: a landmark set, shipped or the path of a user's
+            own, for the named models; without ``models`` it becomes the model ``farnet_<name of the set>``.
+            ``preset``, ``encoder``, ``input_size`` (``800x640``), ``sigma``, ``imagenet``: instead of the models' own.
         model_dir: folder of weights and runs.
 
     Raises:

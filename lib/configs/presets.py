@@ -33,7 +33,7 @@ PRESETS: dict[str, Preset] = {
     "lite": Preset(
         "lite",
         0.5,
-        4.0,
+        5.0,
         TrainOptions(
             max_epochs=100,
             train_batch_size=4,

@@ -1,9 +1,10 @@
-"""The antero-posterior spine radiographs of AASCE 2019 (SpineWeb data set 16): 68 vertebral corners, some of them mislabelled."""
+"""The spine radiographs of AASCE 2019 (SpineWeb data set 16): 68 vertebral corners, some of them mislabelled."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -32,8 +33,7 @@ def read_aasce(
     Args:
         source: the folder that holds ``data`` and ``labels``.
         split: ``"training"`` or ``"test"``.
-        reorder_corners: sort the corners of each vertebra into top left, top right, bottom left, bottom right instead of
-            trusting the file.
+        reorder_corners: sort the corners of each vertebra, see :func:`sort_corners`, instead of trusting the file.
         skip_suspect: leave out labels with a fault; otherwise they come with ``provenance["suspect"]`` saying which.
 
     Yields:
@@ -73,7 +73,7 @@ def find_fault(points: FloatArray) -> str | None:
     """
     corners = points.reshape(17, 4, 2)
     centres = corners.mean(axis=1)
-    for vertebra, (above, below) in zip(VERTEBRAE[1:], zip(centres[:-1], centres[1:], strict=True), strict=True):
+    for vertebra, (above, below) in zip(VERTEBRAE[1:], pairwise(centres), strict=True):
         if below[1] <= above[1]:
             return f"{vertebra} does not lie below the vertebra before it"
     for vertebra, (top_left, top_right, bottom_left, bottom_right) in zip(VERTEBRAE, corners, strict=True):
@@ -85,7 +85,7 @@ def find_fault(points: FloatArray) -> str | None:
 
 
 def sort_corners(points: FloatArray) -> FloatArray:
-    """(68, 2) with the corners of each vertebra sorted: the two leftmost and the two rightmost, the upper of each first."""
+    """(68, 2) with each vertebra's corners in order: of the two leftmost and the two rightmost the upper is the top."""
     corners = points.reshape(17, 4, 2)
     by_x = np.take_along_axis(corners, np.argsort(corners[:, :, :1], axis=1, kind="stable"), axis=1)
     sides = by_x.reshape(17, 2, 2, 2)  # vertebra, side, corner, coordinate
@@ -105,4 +105,6 @@ def _read_points(path: Path, image: Path) -> FloatArray:
     points = np.asarray(content["p2"])
     if points.shape != (68, 2) or not np.issubdtype(points.dtype, np.number):
         raise DatasetError(f"Label {path} has 'p2' of shape {points.shape}; 68 rows of x and y are expected.")
+    if not np.isfinite(points).all():
+        raise DatasetError(f"Label {path} has 'p2' with a coordinate that is not finite.")
     return points.astype(np.float64)

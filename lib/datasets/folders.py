@@ -33,5 +33,6 @@ def index_by_stem(root: Path, subfolders: Sequence[str]) -> dict[str, Path]:
                 raise DatasetError(f"Two images are called {path.stem}: {found[path.stem]} and {path}.")
             found[path.stem] = path
     if not found:
-        raise DatasetError(f"Folder {root} has no images in {' or '.join(subfolders)}.")
+        places = " or ".join(str(root / subfolder) for subfolder in subfolders)
+        raise DatasetError(f"There are no images in {places}.")
     return dict(sorted(found.items()))

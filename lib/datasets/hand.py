@@ -22,8 +22,8 @@ def read_hand(source: str | Path) -> Iterator[Study]:
     * Payer's: ``all.csv`` without header, ``id,x0,y0,...,x36,y36``, beside ``images/<id>.jpg`` (ids of four digits);
     * ``landmarks_px.csv`` with a header, the file's name first, the 74 coordinates last, beside the radiographs.
 
-    A table may list more radiographs than there are (Payer's has 910 rows for 895 used): rows without an image are passed
-    over. There is no pixel size in the files; the landmark set's rule (a wrist of 50 mm) gives millimetres.
+    A table may list more radiographs than there are (Payer's has 910 rows for 895 used): rows without an image are
+    passed over. There is no pixel size in the files; the landmark set's rule (a wrist of 50 mm) gives millimetres.
 
     Yields:
         One study for each radiograph, in the order of the table, read only when asked for.

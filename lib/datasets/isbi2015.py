@@ -37,8 +37,8 @@ def read_isbi2015(source: str | Path, reader: Reader = "mean", pixel_spacing_mm:
         AnnotationsByMD/400_senior/001.txt ...   AnnotationsByMD/400_junior/001.txt ...
 
     Coordinates are kept as the text files have them (whole pixels in the published ones), the centre of the first pixel
-    being (0, 0). The two readers differ by 2.4 mm on the mean, in landmark 16 (soft-tissue pogonion) by their definition:
-    say which reader a result was measured against. The challenge scored against the senior.
+    being (0, 0). The two readers differ by 2.4 mm in the mean, and in landmark 16 (soft-tissue pogonion) they
+    follow two definitions: say which reader a result was measured against. The challenge scored against the senior.
 
     Args:
         source: the folder that holds films and labels.

@@ -24,7 +24,8 @@ class Study:
         image: the file as published, or (H, W) grey values of a picture that has no file.
         name: unique in its data set, fit for a file name.
         landmarks: in pixels of ``image``; None where the data set has no label for it.
-        pixel_spacing: what the data set says; None where it says nothing and the file and the landmark set's rule decide.
+        pixel_spacing: what the data set says; None where it says nothing, and the file or the landmark set's
+            rule decide.
         provenance: data set, reader and whatever else says where the label came from, as plain JSON values.
     """
 

@@ -1,8 +1,8 @@
 """The heat-map codec: draws targets and decodes them again; it owns sigma, stride and the pixel-centre rule.
 
-Cell ``i`` of a map with stride ``s`` covers the input pixels ``s * i`` to ``s * i + s - 1``; its centre lies at ``s * (i + 0.5) - 0.5``. Both
-directions use :meth:`HeatmapCodec.to_cells` and :meth:`HeatmapCodec.to_pixels`, so the released code's shift by one cell
-(targets drawn on 1..W, decoded on 0..W-1) has no place to happen.
+Cell ``i`` of a map with stride ``s`` covers the input pixels ``s * i`` to ``s * i + s - 1``; its centre lies at ``s *
+(i + 0.5) - 0.5``. Both directions use :meth:`HeatmapCodec.to_cells` and :meth:`HeatmapCodec.to_pixels`, so the
+released code's shift by one cell (targets drawn on 1..W, decoded on 0..W-1) has no place to happen.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ class HeatmapCodec:
     Args:
         sigma: standard deviation of the Gaussian in cells of the map (paper's code: 10, at both resolutions).
         stride: input pixels a cell covers, 1 for the fine and 2 for the coarse map.
-        decoder: ``"subpixel"`` fits a Gaussian around the highest cell; ``"argmax"`` takes its centre, as the paper does.
+        decoder: ``"subpixel"`` fits a Gaussian around the highest cell; ``"argmax"`` takes its centre, as the paper
+            does.
 
     Raises:
         ValueError: a sigma that is not positive, a stride below 1, an unknown decoder.
@@ -61,7 +62,8 @@ class HeatmapCodec:
     def encode(self, points: Tensor, size: tuple[int, int]) -> Tensor:
         """Draw the targets, on the device of ``points``.
 
-        ``exp(-((i - y)^2 + (j - x)^2) / (2 sigma^2))`` at the true, fractional place; separable, so it costs H + W exponentials a map.
+        ``exp(-((i - y)^2 + (j - x)^2) / (2 sigma^2))`` at the true, fractional place; separable, so it costs H + W
+        exponentials a map.
 
         Args:
             points: (..., N, 2) landmarks ``(x, y)`` in input pixels; NaN where there is none.
@@ -88,8 +90,8 @@ class HeatmapCodec:
             heatmaps: (..., N, h, w), any floating type.
 
         Returns:
-            points (..., N, 2) ``(x, y)`` in input pixels and scores (..., N), the value of the highest cell clamped to 0..1, both
-            float32.
+            points (..., N, 2) ``(x, y)`` in input pixels and scores (..., N), the value of the highest cell clamped
+            to 0..1, both float32.
 
         Raises:
             ValueError: fewer than three axes.
@@ -112,9 +114,9 @@ class HeatmapCodec:
     def _offset(self, maps: Tensor, peaks: Tensor) -> Tensor:
         """(M, 2) distance in cells from the highest cell to the summit of a Gaussian fitted around it.
 
-        The logarithm of a Gaussian is a paraboloid ``a + b dx + c dy + d (dx^2 + dy^2)``: four numbers by least squares over a window of about
-        one sigma, weighted by the squared height so that the flank's noise counts little. Cells off the map get no weight,
-        so a border costs precision but adds no bias.
+        The logarithm of a Gaussian is a paraboloid ``a + b dx + c dy + d (dx^2 + dy^2)``: four numbers by least
+        squares over a window of about one sigma, weighted by the squared height so that the flank's noise counts
+        little. Cells off the map get no weight, so a border costs precision but adds no bias.
         """
         count, height, width = maps.shape
         radius = max(2, round(self.sigma))

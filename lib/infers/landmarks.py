@@ -15,11 +15,12 @@ import torch
 from monai.inferers import Inferer, SimpleInferer
 from monailabel.interfaces.tasks.infer_v2 import InferType
 from monailabel.tasks.infer.basic_infer import BasicInferTask
+from torch import nn
 
 from lib.checkpoints import ModelCard, ModelFileError, load_model, read_card
 from lib.formats import json_text, markups_document, result_document
 from lib.landmarks import Landmarks, LandmarkSet
-from lib.networks import FARNet
+from lib.networks import DeviceError, channels_last, choose_device
 from lib.radiographs import PixelSpacing, RadiographHeader
 from lib.transforms import DecodeLandmarksd, FitToInputd, LoadRadiographd, rescale_points
 
@@ -65,12 +66,12 @@ class LandmarkInferTask(BasicInferTask):
             type=InferType.DETECTION,
             labels={landmark: index for index, landmark in enumerate(landmark_set.names)},
             dimension=2,
-            description=f"FARNet: {landmark_set.title}, {len(landmark_set)} landmarks",
+            description=f"FARNet: {landmark_set.title}",
         )
         self.name = name
         self.landmark_set = landmark_set
         self._lock = threading.Lock()
-        self._loaded: dict[str, tuple[tuple[str, int, int], FARNet, ModelCard]] = {}
+        self._loaded: dict[str, tuple[tuple[str, int, int], nn.Module, ModelCard]] = {}
         self._cards: dict[tuple[str, int, int], ModelCard | ModelFileError] = {}
 
     def is_valid(self) -> bool:
@@ -121,6 +122,10 @@ class LandmarkInferTask(BasicInferTask):
         """Answer a request; keys that would change the server for others, such as its log level, are dropped."""
         self.card()
         taken = {key: value for key, value in request.items() if key not in ("logging", "roi_size", "model_filename")}
+        try:
+            taken["device"] = choose_device(taken.get("device", "cuda"))
+        except DeviceError as error:
+            raise InferError(str(error)) from error
         result: tuple[str | None, dict[str, Any]] = super().__call__(taken, callbacks)
         return result
 
@@ -132,9 +137,7 @@ class LandmarkInferTask(BasicInferTask):
         """The whole image at once."""
         return SimpleInferer()
 
-    def run_detector(
-        self, data: dict[str, Any], convert_to_batch: bool = True, device: str = "cuda"
-    ) -> dict[str, Any]:
+    def run_detector(self, data: dict[str, Any], convert_to_batch: bool = True, device: str = "cuda") -> dict[str, Any]:
         """Upstream's detectors find boxes; heat maps come from the plain inferer."""
         result: dict[str, Any] = self.run_inferer(data, convert_to_batch, device)
         return result
@@ -144,7 +147,10 @@ class LandmarkInferTask(BasicInferTask):
         return [DecodeLandmarksd((data["card"] if data else self.card()).codec())]
 
     def writer(self, data: dict[str, Any], extension: Any = None, dtype: Any = None) -> tuple[str, dict[str, Any]]:
-        """Write the markups file and the JSON; Slicer's ``result_extension`` and ``result_dtype`` are for masks and have no meaning here."""
+        """Write the markups file and the JSON.
+
+        Slicer sends ``result_extension`` and ``result_dtype``; they are for masks and have no meaning here.
+        """
         found = self.prediction(data)
         document = markups_document(
             found.landmarks, found.header.geometry, title=f"{self.name} landmarks", landmark_set=self.landmark_set
@@ -169,15 +175,15 @@ class LandmarkInferTask(BasicInferTask):
             raise InferError(str(error)) from error
         return Prediction(landmarks, header, spacing, card)
 
-    def _get_network(self, device: str, data: Any) -> FARNet:
-        """The network of the file in use, loaded once a device and version; requests wait for each other while it loads."""
+    def _get_network(self, device: str, data: Any) -> nn.Module:
+        """The network of the file in use, loaded once for a device and version, while other requests wait."""
         key = self._file_key()
         with self._lock:
             cached = self._loaded.get(device)
             if cached is None or cached[0] != key:
-                network, card = load_model(key[0])
+                trained, card = load_model(key[0])
                 self._check_set(card, key[0])
-                network = network.fused().to(torch.device(device), memory_format=torch.channels_last)
+                network = channels_last(trained.fused()).to(torch.device(device))
                 logger.info("Model '%s' version %s loaded on %s", self.name, card.version, device)
                 self._loaded[device] = cached = (key, network, card)
             if data is not None:
@@ -192,7 +198,9 @@ class LandmarkInferTask(BasicInferTask):
     def _file_key(self) -> tuple[str, int, int]:
         path = self.get_path()
         if not path:
-            raise ModelFileError(f"Model '{self.name}' has no weights yet: train it first, or put a model file into model/.")
+            raise ModelFileError(
+                f"Model '{self.name}' has no weights yet: train it first, or put a model file into model/."
+            )
         status = Path(path).stat()
         return path, status.st_mtime_ns, status.st_size
 
@@ -207,6 +215,6 @@ class LandmarkInferTask(BasicInferTask):
     def _check_set(self, card: ModelCard, path: str) -> None:
         if card.landmark_set.names != self.landmark_set.names:
             raise ModelFileError(
-                f"{path} was trained for landmark set '{card.landmark_set.name}' with {len(card.landmark_set)} landmarks, "
+                f"{path} was trained for the {len(card.landmark_set)} landmarks of '{card.landmark_set.name}', "
                 f"not for '{self.landmark_set.name}' as it stands now."
             )

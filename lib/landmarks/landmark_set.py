@@ -40,8 +40,8 @@ class Line(_Strict):
 class MillimetreRule(_Strict):
     """Where millimetres come from when the file has none.
 
-    ``pixel_spacing``: from the file only, otherwise results stay in pixels. ``reference_length``: the distance between two landmarks
-    is ``length_mm`` by convention, as the wrist of 50 mm in hand radiographs.
+    ``pixel_spacing``: from the file only, otherwise results stay in pixels. ``reference_length``: the distance
+    between two landmarks is ``length_mm`` by convention, as the wrist of 50 mm in hand radiographs.
     """
 
     rule: Literal["pixel_spacing", "reference_length"] = "pixel_spacing"

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import overload
 
 import numpy as np
 import numpy.typing as npt
@@ -112,7 +113,13 @@ class Landmarks(Sequence[Landmark]):
     def __iter__(self) -> Iterator[Landmark]:
         return iter(self.items)
 
-    def __getitem__(self, key):  # type: ignore[no-untyped-def]
+    @overload
+    def __getitem__(self, key: int | str) -> Landmark: ...
+
+    @overload
+    def __getitem__(self, key: slice) -> tuple[Landmark, ...]: ...
+
+    def __getitem__(self, key: int | str | slice) -> Landmark | tuple[Landmark, ...]:
         """A landmark by index or by name."""
         if isinstance(key, str):
             for item in self.items:
@@ -154,9 +161,7 @@ class Landmarks(Sequence[Landmark]):
             LandmarksError: a position outside ``-0.5 <= x <= width - 0.5`` and ``-0.5 <= y <= height - 0.5``.
         """
         for item in self.items:
-            if item.state.has_position and not (
-                -0.5 <= item.x <= width - 0.5 and -0.5 <= item.y <= height - 0.5
-            ):
+            if item.state.has_position and not (-0.5 <= item.x <= width - 0.5 and -0.5 <= item.y <= height - 0.5):
                 raise LandmarksError(
                     f"Landmark '{item.name}' at ({item.x:.1f}, {item.y:.1f}) lies outside the image of "
                     f"{width} x {height} pixels."

@@ -12,13 +12,13 @@ from torch.nn.modules.loss import _Loss
 class EWCLoss(_Loss):
     """Squared error, weighted by ``alpha ** target``, so that the few pixels near a landmark count.
 
-    Ao and Wu, J Digit Imaging 36 (2023): ``mean(alpha^y * (y - y_hat)^2)`` with alpha 40 over the maps of all landmarks. The weight is
-    40 at the landmark, 9.4 at one sigma, 1.65 at two.
+    Ao and Wu, J Digit Imaging 36 (2023): ``mean(alpha^y * (y - y_hat)^2)`` with alpha 40 over the maps of all
+    landmarks. The weight is 40 at the landmark, 9.4 at one sigma, 1.65 at two.
 
     Args:
         alpha: weight at the landmark's centre; 1 makes it the mean squared error.
-        reduction: ``"mean"`` over every pixel of every annotated landmark, ``"sum"``, or ``"none"``, which gives the maps (M, H, W) of
-            the M annotated landmarks if any is left out, and (B, N, H, W) otherwise.
+        reduction: ``"mean"`` over every pixel of every annotated landmark, ``"sum"``, or ``"none"``, which gives the
+            maps (M, H, W) of the M annotated landmarks if any is left out, and (B, N, H, W) otherwise.
 
     Raises:
         ValueError: alpha below 1 or not finite, an unknown reduction, shapes that do not match.
@@ -50,7 +50,9 @@ class EWCLoss(_Loss):
             raise ValueError(f"Prediction {tuple(prediction.shape)} and target {tuple(target.shape)} differ in shape.")
         if mask is not None:
             if mask.shape != prediction.shape[:2]:
-                raise ValueError(f"Mask {tuple(mask.shape)} should have shape {tuple(prediction.shape[:2])}, one value a map.")
+                raise ValueError(
+                    f"Mask {tuple(mask.shape)} should have shape {tuple(prediction.shape[:2])}, one value a map."
+                )
             if not mask.all():  # selected, not multiplied: a NaN in what is left out must not leak through 0 * NaN
                 prediction, target = prediction[mask.bool()], target[mask.bool()]
         loss = torch.exp(math.log(self.alpha) * target) * (prediction - target) ** 2

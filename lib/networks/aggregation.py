@@ -36,6 +36,7 @@ class MergeUp(nn.Module):
         self.mix = conv_block(coarse_channels + fine_channels, out_channels, 1)
 
     def forward(self, coarse: Tensor, fine: Tensor) -> Tensor:
+        """(B, coarse, h, w) and (B, fine, 2h, 2w) to (B, out, 2h, 2w)."""
         mixed: Tensor = self.mix(torch.cat([upsample(coarse), fine], 1))
         return mixed
 
@@ -52,6 +53,7 @@ class MergeDown(nn.Module):
             self.mix = conv_block(halved + coarse, out, 1)
 
     def forward(self, fine: Tensor, coarse: Tensor) -> Tensor:
+        """(B, fine, 2h, 2w) and (B, coarse, h, w) to (B, out, h, w)."""
         mixed: Tensor = self.mix(torch.cat([self.halve(fine), coarse], 1))
         return mixed
 
@@ -86,6 +88,7 @@ class Aggregation(nn.Module):
         self.up2_level1 = MergeUp(w128, c1, w64)
 
     def forward(self, features: Sequence[Tensor]) -> Tensor:
+        """Aggregate; ``a``, ``b`` and ``c`` are the three sweeps, as in the facts' table 1b."""
         f1, f2, f3, f4, f5 = features
         a5 = self.top(f5)
         a4 = self.up1_level4(a5, f4)

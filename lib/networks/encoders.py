@@ -1,7 +1,8 @@
 """Encoders of FARNet: one table row each, built from the classification networks that MONAI carries.
 
-An encoder is cut into five stages, each halving the image: stage *i* gives the features of level *i* (1/2, 1/4, 1/8, 1/16 and 1/32 of the
-input). What lies behind the last stage, the classifier, is left out, so that every parameter of an encoder gets a gradient.
+An encoder is cut into five stages, each halving the image: stage *i* gives the features of level *i* (1/2, 1/4, 1/8,
+1/16 and 1/32 of the input). What lies behind the last stage, the classifier, is left out, so that every parameter of
+an encoder gets a gradient.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import torch
 from monai.networks.nets import (
@@ -81,12 +83,11 @@ class Encoder(nn.Module):
         )
         # prefix of a module in the classification network -> its prefix here; for loading published weights
         self.origin = {
-            f"{key}.": f"stages.{index}.{key.replace('.', '_')}."
-            for index, stage in enumerate(stages)
-            for key in stage
+            f"{key}.": f"stages.{index}.{key.replace('.', '_')}." for index, stage in enumerate(stages) for key in stage
         }
 
     def forward(self, image: Tensor) -> list[Tensor]:
+        """The features of levels 1 to 5."""
         features = []
         for stage in self.stages:
             image = stage(image)
@@ -95,11 +96,11 @@ class Encoder(nn.Module):
 
 
 def _densenet(init_features: int, growth_rate: int, block_config: tuple[int, ...], bn_size: int = 4) -> Stages:
-    """Level 1 is the first convolution *before* its normalisation, level 5 ends with the last one, without ReLU (facts, table 1b)."""
+    """Level 1 ends before the first normalisation, level 5 after the last one, without ReLU (facts, table 1b)."""
     part = DenseNet(2, 3, 1, init_features, growth_rate, block_config, bn_size).features
 
     def take(*names: str) -> dict[str, nn.Module]:
-        return {f"features.{name}": getattr(part, name) for name in names}
+        return {f"features.{name}": part.get_submodule(name) for name in names}
 
     return (
         take("conv0"),
@@ -110,8 +111,8 @@ def _densenet(init_features: int, growth_rate: int, block_config: tuple[int, ...
     )
 
 
-def _senet(network: Callable[..., nn.Module], **options: object) -> Stages:
-    whole = network(spatial_dims=2, in_channels=3, num_classes=1, **options)
+def _senet(network: Callable[..., Any]) -> Stages:
+    whole = network(spatial_dims=2, in_channels=3, num_classes=1)
     stem: dict[str, nn.Module] = {f"layer0.{name}": module for name, module in whole.layer0.named_children()}
     pool = stem.pop("layer0.pool")
     return (
@@ -179,14 +180,14 @@ ENCODERS: dict[str, EncoderSpec] = {
         renaming=_DENSENET_KEYS,
     ),
     **{
-        name: EncoderSpec(title, partial(_senet, network, **options), channels, url=SE_NET_MODELS[key], renaming=_SENET_KEYS)
-        for name, title, network, options, channels, key in (
-            ("se_resnet50", "SE-ResNet-50", SEResNet50, {}, _SE_WIDTHS, "se_resnet50"),
-            ("se_resnet101", "SE-ResNet-101", SEResNet101, {}, _SE_WIDTHS, "se_resnet101"),
-            ("se_resnet152", "SE-ResNet-152", SEResNet152, {}, _SE_WIDTHS, "se_resnet152"),
-            ("se_resnext50", "SE-ResNeXt-50 32x4d", SEResNext50, {}, _SE_WIDTHS, "se_resnext50_32x4d"),
-            ("se_resnext101", "SE-ResNeXt-101 32x4d", SEResNext101, {}, _SE_WIDTHS, "se_resnext101_32x4d"),
-            ("senet154", "SENet-154", SENet154, {}, (128, 256, 512, 1024, 2048), "senet154"),
+        name: EncoderSpec(title, partial(_senet, network), channels, url=SE_NET_MODELS[key], renaming=_SENET_KEYS)
+        for name, title, network, channels, key in (
+            ("se_resnet50", "SE-ResNet-50", SEResNet50, _SE_WIDTHS, "se_resnet50"),
+            ("se_resnet101", "SE-ResNet-101", SEResNet101, _SE_WIDTHS, "se_resnet101"),
+            ("se_resnet152", "SE-ResNet-152", SEResNet152, _SE_WIDTHS, "se_resnet152"),
+            ("se_resnext50", "SE-ResNeXt-50 32x4d", SEResNext50, _SE_WIDTHS, "se_resnext50_32x4d"),
+            ("se_resnext101", "SE-ResNeXt-101 32x4d", SEResNext101, _SE_WIDTHS, "se_resnext101_32x4d"),
+            ("senet154", "SENet-154", SENet154, (128, 256, 512, 1024, 2048), "senet154"),
         )
     },
     **{

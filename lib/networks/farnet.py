@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 
+import torch
 from torch import Tensor, nn
 
 from lib.networks.aggregation import Aggregation
@@ -17,10 +18,11 @@ INPUT_MULTIPLE = 32
 class FARNet(nn.Module):
     """Feature aggregation and refinement network for landmarks on radiographs.
 
-    Ao and Wu, "Feature Aggregation and Refinement Network for 2D Anatomical Landmark Detection", J Digit Imaging 36 (2023), doi
-    10.1007/s10278-022-00718-4. It draws one heat map a landmark, at half resolution from the aggregated features (coarse) and at full
-    resolution after the refinement (fine); both are trained. Layers follow the released code where the paper is silent, the paper's figure
-    where they differ (3x3 image stem), and leave out the weights that the released code builds but never uses.
+    Ao and Wu, "Feature Aggregation and Refinement Network for 2D Anatomical Landmark Detection", J Digit Imaging 36
+    (2023), doi 10.1007/s10278-022-00718-4. It draws one heat map a landmark, at half resolution from the aggregated
+    features (coarse) and at full resolution after the refinement (fine); both are trained. Layers follow the released
+    code where the paper is silent, the paper's figure where they differ (3x3 image stem), and leave out the weights
+    that the released code builds but never uses.
 
     Args:
         encoder: a key of :data:`~lib.networks.encoders.ENCODERS`.
@@ -29,11 +31,13 @@ class FARNet(nn.Module):
         image_kernel: kernel of the image stem, 3 (figure) or 1 (released code).
 
     Shape:
-        - input: (B, 1, H, W) or (B, 3, H, W) grey values from 0 to 1, H and W multiples of 32. ImageNet's statistics are applied inside.
+        - input: (B, 1, H, W) or (B, 3, H, W) grey values from 0 to 1, H and W multiples of 32. ImageNet's statistics
+        are applied inside.
         - output: in training ``(fine, coarse)`` of (B, N, H, W) and (B, N, H / 2, W / 2); in evaluation ``fine`` alone.
 
     Raises:
-        ValueError: an unknown encoder, no landmark, or an image of another size; the message gives the nearest good one.
+        ValueError: an unknown encoder, no landmark, or an image of another size; the message gives the nearest good
+        one.
 
     Example:
         >>> import torch
@@ -69,6 +73,7 @@ class FARNet(nn.Module):
         self.register_buffer("std", std, persistent=False)
 
     def forward(self, image: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+        """Draw the heat maps; shapes stand in the class."""
         check_input_size(image.shape[-2], image.shape[-1])
         image = (image - self.mean.to(image.dtype)) / self.std.to(image.dtype)  # one channel becomes three here
         aggregated = self.aggregation(self.encoder(image))
@@ -95,8 +100,9 @@ def check_input_size(height: int, width: int) -> None:
     if height % INPUT_MULTIPLE or width % INPUT_MULTIPLE or min(height, width) < INPUT_MULTIPLE:
         good_height, good_width = nearest_input_size(height, width)
         raise ValueError(
-            f"FARNet halves an image five times, so its sides must be multiples of {INPUT_MULTIPLE}: {height} x {width} "
-            f"(height x width) cannot be used, the nearest good size is {good_height} x {good_width}."
+            f"FARNet halves an image five times, so its sides must be multiples of {INPUT_MULTIPLE}: "
+            f"{height} x {width} (height x width) cannot be used; "
+            f"the nearest good size is {good_height} x {good_width}."
         )
 
 
@@ -107,3 +113,8 @@ def nearest_input_size(height: int, width: int) -> tuple[int, int]:
         return max(INPUT_MULTIPLE, round(side / INPUT_MULTIPLE) * INPUT_MULTIPLE)
 
     return nearest(height), nearest(width)
+
+
+def channels_last(network: nn.Module) -> nn.Module:
+    """The same network with weights laid out channels last: several times faster on a CPU, faster on a GPU with AMP."""
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]

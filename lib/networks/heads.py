@@ -56,6 +56,7 @@ class Refinement(nn.Module):
         self.head: nn.Module = LinearHead(in_channels + image_channels + num_landmarks, num_landmarks)
 
     def forward(self, image: Tensor, aggregated: Tensor, coarse: Tensor) -> Tensor:
+        """Draw the fine heat maps; shapes stand in the class."""
         parts = [upsample(aggregated), self.image_stem(image), upsample(coarse)]
         fine: Tensor = self.head(torch.cat(parts, 1))
         return fine

@@ -44,8 +44,8 @@ def load_imagenet_weights(encoder: Encoder, source: str | Path) -> None:
     ]
     if misfits:
         raise WeightsError(
-            f"{source} does not hold the weights of encoder '{encoder.name}': {len(misfits)} of {len(wanted)} are missing or "
-            f"of another shape, the first is '{misfits[0]}'."
+            f"{source} does not hold the weights of encoder '{encoder.name}': {len(misfits)} of {len(wanted)} are "
+            f"missing or of another shape, the first is '{misfits[0]}'."
         )
     encoder.load_state_dict({**wanted, **{key: weights[key] for key in wanted if key in weights}})
 
@@ -72,7 +72,7 @@ def _translate(encoder: Encoder, published: Mapping[str, Tensor]) -> dict[str, T
 
 
 def _without_stack(key: str) -> str:
-    """EfficientNet's blocks are published as one flat list; MONAI groups them: ``stages.3.__blocks_4.9.x`` is ``_blocks.9.x``."""
+    """EfficientNet's blocks are published as one list; MONAI groups them: ``_blocks.9.x`` is ``_blocks.4.9.x``."""
     return re.sub(r"^stages\.\d+\.__?blocks_\d+\.(\d+\.)", r"_blocks.\1", key)
 
 
@@ -81,7 +81,7 @@ def _read(path: Path) -> Mapping[str, Tensor]:
         raise WeightsError(f"No weights file at {path}: give the path of a downloaded file, or train from scratch.")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # noqa: BLE001 - torch raises many types for a file that is not its own
+    except Exception as error:
         raise WeightsError(f"{path} is not a weights file that torch can read: {type(error).__name__}.") from error
     if not isinstance(content, Mapping) or not all(isinstance(value, Tensor) for value in content.values()):
         raise WeightsError(f"{path} does not hold a state dict of tensors.")
@@ -95,7 +95,7 @@ def _download(name: str, url: str) -> Mapping[str, Tensor]:
         )
     except (URLError, OSError, RuntimeError) as error:
         raise WeightsError(
-            f"ImageNet weights of '{name}' could not be downloaded from {url} ({error}): download that file elsewhere and give its "
-            "path, or train from scratch."
+            f"ImageNet weights of '{name}' could not be downloaded from {url} ({error}): download that file elsewhere "
+            "and give its path, or train from scratch."
         ) from error
     return weights

@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from ignite.engine import Events
+from ignite.engine import Engine, Events
 from ignite.handlers import EarlyStopping
 from monai.engines import SupervisedTrainer
 from monai.handlers import (
     LrScheduleHandler,
     StatsHandler,
     TensorBoardStatsHandler,
-    ValidationHandler,
     stopping_fn_from_metric,
 )
 from monai.inferers import Inferer, SimpleInferer
@@ -28,7 +27,7 @@ from torch import nn
 from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, LRScheduler, SequentialLR, StepLR
 
 from lib.checkpoints import ModelCard, ModelFileError, build_network, load_model
-from lib.networks import load_imagenet_weights
+from lib.networks import channels_last, load_imagenet_weights
 from lib.trainers.metrics import LandmarkMetric, mre_mm, mre_px, score_network, sdr_2mm
 from lib.trainers.objective import CoarseToFineLoss
 from lib.trainers.options import TrainOptions
@@ -99,7 +98,12 @@ class LandmarkTrainTask(BasicTrainTask):
             NotEnoughLabelsError: fewer labels than are needed.
         """
         options = TrainOptions.from_request(request, self.defaults)
-        taken = {**options.model_dump(), "dataset": "CacheDataset", "dataloader": "DataLoader", "model": self.card.model}
+        taken = {
+            **options.model_dump(),
+            "dataset": "CacheDataset",
+            "dataloader": "DataLoader",
+            "model": self.card.model,
+        }
         result: dict[str, Any] = super().__call__(taken, datastore)
         return result
 
@@ -128,15 +132,18 @@ class LandmarkTrainTask(BasicTrainTask):
         set_determinism(seed=context.request["seed"])
         start = self._model_in_use() if context.pretrained else None
         if start is not None:
-            return start.train().to(memory_format=torch.channels_last)
+            return channels_last(start.train())
         network = build_network(self.card)
         if self.imagenet:
             load_imagenet_weights(network.encoder, self.imagenet)
         logger.info("Starting with %s", "ImageNet weights" if self.imagenet else "random weights")
-        return network.to(memory_format=torch.channels_last)
+        return channels_last(network)
 
     def load_path(self, output_dir: str, pretrained: bool = True) -> None:
-        """Weights are loaded in :meth:`network`; upstream would go on from the last run's file even when told not to."""
+        """Weights are loaded in :meth:`network`.
+
+        Upstream would go on from the last run's file even when told not to.
+        """
         return
 
     def _model_in_use(self) -> nn.Module | None:
@@ -169,7 +176,9 @@ class LandmarkTrainTask(BasicTrainTask):
     def lr_scheduler_handler(self, context: Context) -> LrScheduleHandler:
         """A tenth after two thirds of the epochs (paper: 200 of 300), or warm-up and cosine; counted in steps."""
         steps = math.ceil(len(context.train_datalist) / context.train_batch_size) * context.max_epochs
-        return LrScheduleHandler(_schedule(context.optimizer, context.request["schedule"], steps), print_lr=False, epoch_level=False)
+        return LrScheduleHandler(
+            _schedule(context.optimizer, context.request["schedule"], steps), print_lr=False, epoch_level=False
+        )
 
     def train_pre_transforms(self, context: Context) -> list[Any]:
         """File to input, then random variation; what stands before the variation is cached."""
@@ -206,14 +215,14 @@ class LandmarkTrainTask(BasicTrainTask):
         return [StatsHandler(**no_output), TensorBoardStatsHandler(log_dir=context.events_dir, **no_output)]
 
     def train_handlers(self, context: Context) -> list[Any]:
-        """Schedule, validation, log, TensorBoard, progress bar."""
+        """Schedule, TensorBoard, progress bar."""
+
         def loss(output: Mapping[str, Any]) -> Any:
             return output["loss"]
 
         handlers: list[Any] = [
             self.lr_scheduler_handler(context),
             TensorBoardStatsHandler(log_dir=context.events_dir, tag_name="train_loss", output_transform=loss),
-            ValidationHandler(context.request["val_interval"], validator=context.evaluator, epoch_level=True),
         ]
         if self.progress:
             handlers.append(ProgressBar(context.evaluator))
@@ -235,7 +244,7 @@ class LandmarkTrainTask(BasicTrainTask):
         )
 
     def finalize(self, context: Context) -> None:
-        """Attach the publisher, and early stopping if it is wanted."""
+        """Attach validation, the publisher, and early stopping if it is wanted."""
         options = {key: context.request[key] for key in TrainOptions.model_fields if key in context.request}
         card = self.card.model_copy(
             update={
@@ -255,9 +264,19 @@ class LandmarkTrainTask(BasicTrainTask):
         )
         in_use = self._model_in_use()
         if in_use is not None:
-            loader = self.val_data_loader(context)
-            publisher.set_incumbent(score_network(in_use.to(context.device), loader, self.card.codec(), context.device))
+            batches = context.evaluator.data_loader
+            publisher.set_incumbent(
+                score_network(in_use.to(context.device), batches, self.card.codec(), context.device)
+            )
+        interval = context.request["val_interval"]
+
+        def due(engine: Engine, epoch: int) -> bool:
+            return bool(epoch % interval == 0 or epoch == engine.state.max_epochs)
+
         context.trainer.add_event_handler(Events.STARTED, lambda _: publisher.write_stats())
+        context.trainer.add_event_handler(
+            Events.EPOCH_COMPLETED(event_filter=due), lambda engine: context.evaluator.run(engine.state.epoch)
+        )
         context.evaluator.add_event_handler(Events.EPOCH_COMPLETED, publisher.validated)
         context.trainer.add_event_handler(Events.COMPLETED, publisher.finished)
         if patience := context.request["early_stop_patience"]:

@@ -20,11 +20,11 @@ from lib.transforms import rescale_points
 FloatArray = npt.NDArray[np.float64]
 
 
-class LandmarkMetric(Metric):  # type: ignore[misc]
+class LandmarkMetric(Metric):
     """One figure over all landmarks of all validation images, in pixels and millimetres of the files as stored.
 
-    It reads the decoded points (N, 2) from the output's ``pred``, the annotated ones from ``label``, both in pixels of the network's input, and
-    ``file_size`` and ``pixel_mm`` from the batch.
+    It reads the decoded points (N, 2) from the output's ``pred``, the annotated ones from ``label``, both in pixels
+    of the network's input, and ``file_size`` and ``pixel_mm`` from the batch.
 
     Args:
         errors: ``(predicted, truth, pixel_mm, file_size)`` to (N,) errors of one image.
@@ -62,7 +62,7 @@ class LandmarkMetric(Metric):  # type: ignore[misc]
 
 
 def sdr_2mm() -> LandmarkMetric:
-    """Share of landmarks within 2 mm, or within 0.0065 of the image diagonal where no millimetres are known: the key metric, 0 to 1."""
+    """The key metric, 0 to 1: share of landmarks within 2 mm, or 0.0065 of the diagonal where mm are not known."""
     return LandmarkMetric(detection_errors, _share_within_tolerance)
 
 

@@ -31,9 +31,11 @@ class CoarseToFineLoss(nn.Module):
         self.coarse_weight = coarse_weight
 
     def forward(self, prediction: tuple[Tensor, Tensor], points: Tensor) -> Tensor:
+        """The loss, a scalar."""
         fine, coarse = (maps.float() for maps in prediction)
         size = (fine.shape[-2], fine.shape[-1])
         annotated = ~torch.isnan(points).any(dim=-1)
         loss: Tensor = self.ewc(fine, self.codec.encode(points, size), annotated)
         targets = self.codec.with_stride(COARSE_STRIDE).encode(points, size)
-        return loss + self.coarse_weight * self.ewc(coarse, targets, annotated)
+        loss = loss + self.coarse_weight * self.ewc(coarse, targets, annotated)
+        return loss  # noqa: RET504 - modules are untyped, the name is not

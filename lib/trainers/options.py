@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from lib.networks import DeviceError, choose_device
+
 
 class OptionsError(ValueError):
     """A training option that cannot be used; one sentence that names it."""
@@ -17,7 +19,8 @@ class TrainOptions(BaseModel):
 
     Attributes:
         name: folder of the run under the model's folder.
-        pretrained: start from the model in use where there is one; otherwise from ImageNet weights, if given, or from scratch.
+        pretrained: start from the model in use where there is one; otherwise from ImageNet weights, if given, or from
+            scratch.
         max_epochs: epochs to train.
         train_batch_size: images a step.
         val_batch_size: images a validation step.
@@ -26,10 +29,11 @@ class TrainOptions(BaseModel):
         early_stop_patience: validations without improvement after which training ends; 0 never.
         optimizer: Adam as in the paper, or AdamW.
         learning_rate: at the start, or after the warm-up.
-        schedule: ``step``: a tenth after two thirds of the epochs, as in the paper; ``cosine``: warm-up, then down to 0.
+        schedule: ``step``: a tenth after two thirds of the epochs, as in the paper; ``cosine``: warm-up, then down to
+            0.
         augment: vary images and points.
         seed: of all random numbers.
-        device: ``cuda``, ``cuda:0``, ``cpu``.
+        device: see :func:`~lib.networks.choose_device`.
         multi_gpu: use all GPUs, or those in ``gpus``.
         gpus: ``all`` or numbers, ``0,1``.
     """
@@ -50,7 +54,7 @@ class TrainOptions(BaseModel):
     schedule: Literal["step", "cosine"] = "step"
     augment: bool = True
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
-    device: Annotated[str, Field(pattern=r"^(cpu|cuda(:\d+)?|mps)$")] = "cuda"
+    device: str = "cuda"
     multi_gpu: bool = False
     gpus: Annotated[str, Field(pattern=r"^(all|\d+(,\d+)*)$")] = "all"
 
@@ -67,7 +71,10 @@ class TrainOptions(BaseModel):
             if key in cls.model_fields and chosen not in (None, ""):
                 given[key] = chosen
         try:
-            return cls.model_validate({**defaults.model_dump(), **given})
+            options = cls.model_validate({**defaults.model_dump(), **given})
+            return options.model_copy(update={"device": choose_device(options.device)})
+        except DeviceError as error:
+            raise OptionsError(str(error)) from error
         except ValidationError as error:
             fault = error.errors()[0]
             where = ".".join(str(part) for part in fault["loc"])

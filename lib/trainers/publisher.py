@@ -21,8 +21,8 @@ logger = logging.getLogger(__name__)
 class Publisher:
     """Writes the statistics that viewers watch, and publishes the best model of a run.
 
-    Upstream copies a run's best model over the served one in place and whether or not it is better. Here the model that a run starts from is scored first on the same
-    held-out images; only what beats it is published.
+    Upstream copies a run's best model over the served one in place and whether or not it is better. Here the model
+    that a run starts from is scored first on the same held-out images; only what beats it is published.
 
     Args:
         path: the model file that is served.

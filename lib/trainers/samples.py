@@ -45,8 +45,8 @@ class LabelledStudies(Protocol):
 def labelled_samples(studies: LabelledStudies, landmark_set: LandmarkSet) -> list[dict[str, Any]]:
     """One sample for each submitted label of the set that has a landmark with a position.
 
-    Each has ``id``, ``image`` (path), ``label`` ((N, 2) points in pixels of the file, NaN where not annotated), ``file_size`` (height, width) and ``pixel_mm`` ((2,),
-    x and y, NaN where unknown).
+    Each has ``id``, ``image`` (path), ``label`` ((N, 2) points in pixels of the file, NaN where not annotated),
+    ``file_size`` (height, width) and ``pixel_mm`` ((2,), x and y, NaN where unknown).
 
     Raises:
         NotEnoughLabelsError: fewer than needed.
@@ -69,8 +69,8 @@ def check_count(count: int, landmark_set: LandmarkSet) -> None:
     if count < MIN_LABELS:
         missing = MIN_LABELS - count
         raise NotEnoughLabelsError(
-            f"Training needs at least {MIN_LABELS} radiographs with submitted '{landmark_set.name}' landmarks, two to learn from and one to hold "
-            f"out; there {'is' if count == 1 else 'are'} {count}: submit {missing} more."
+            f"Training needs at least {MIN_LABELS} radiographs with submitted '{landmark_set.name}' landmarks, "
+            f"two to learn from and one to hold out; there {'is' if count == 1 else 'are'} {count}: submit {missing} more."
         )
 
 

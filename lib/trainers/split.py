@@ -1,7 +1,7 @@
 """Which labelled images are held out.
 
-Upstream takes the tail of the list of labels, so images wander between training and validation as labels arrive and training goes on from earlier weights: the
-validation figures leak. Here the image's id alone decides.
+Upstream takes the tail of the list of labels, so images wander between training and validation as labels arrive and
+training goes on from earlier weights: the validation figures leak. Here the image's id alone decides.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ MIN_LABELS = 3
 def held_out(image_ids: Iterable[str], share: float) -> set[str]:
     """The images of a set that are never trained on.
 
-    An image is held out if its id's hash falls into the lowest ``share`` of all hashes, so it stays where it is whatever else is labelled. If none or all would be, the
-    image with the lowest or highest hash moves over.
+    An image is held out if its id's hash falls into the lowest ``share`` of all hashes, so it stays where it is
+    whatever else is labelled. If none or all would be, the image with the lowest or highest hash moves over.
 
     Args:
         image_ids: at least :data:`MIN_LABELS` ids.

@@ -14,7 +14,7 @@ from torch.nn import functional
 from lib.transforms.geometry import centred_affine, warp_image, warp_points
 
 
-class RandAffineLandmarksd(Randomizable, MapTransform):  # type: ignore[misc]
+class RandAffineLandmarksd(Randomizable, MapTransform):
     """Rotate, scale, shear and shift image and points by one random matrix.
 
     A landmark that leaves the image becomes NaN, as if it were not annotated.
@@ -25,8 +25,8 @@ class RandAffineLandmarksd(Randomizable, MapTransform):  # type: ignore[misc]
         aspect: largest relative difference between the factors along x and y.
         shift: largest shift as a share of the side.
         shear: largest shear.
-        mirror_order: indices that exchange left and right partners; given, every second image is mirrored. None: never, for anatomy
-            that always faces the same way.
+        mirror_order: indices that exchange left and right partners; given, every second image is mirrored. None:
+            never, for anatomy that always faces the same way.
         points_key: (N, 2) points in pixels of the image.
         keys: the image (1, H, W).
     """
@@ -64,6 +64,7 @@ class RandAffineLandmarksd(Randomizable, MapTransform):  # type: ignore[misc]
         return matrix, mirror
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """Vary a sample."""
         result = dict(data)
         for key in self.key_iterator(result):
             height, width = result[key].shape[-2:]
@@ -78,7 +79,7 @@ class RandAffineLandmarksd(Randomizable, MapTransform):  # type: ignore[misc]
         return result
 
 
-class RandIntensityd(Randomizable, MapTransform):  # type: ignore[misc]
+class RandIntensityd(Randomizable, MapTransform):
     """Vary exposure, contrast, sharpness and noise of an image in 0..1, each with its own chance.
 
     Args:
@@ -106,6 +107,7 @@ class RandIntensityd(Randomizable, MapTransform):  # type: ignore[misc]
         self.noise, self.blur, self.prob = noise, blur, prob
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """Vary a sample."""
         result = dict(data)
         for key in self.key_iterator(result):
             result[key] = self._vary(result[key])

@@ -30,7 +30,7 @@ def centred_affine(
     shift: tuple[float, float] = (0.0, 0.0),
     mirror: bool = False,
 ) -> Tensor:
-    """(3, 3) float64 matrix that moves pixels ``(x, y, 1)``: mirror, scale, shear and rotate about the image's centre, then shift.
+    """The matrix that mirrors, scales, shears and rotates about the image's centre, then shifts.
 
     Args:
         size: ``(height, width)``.
@@ -39,6 +39,9 @@ def centred_affine(
         shear: x gains ``shear * y``.
         shift: share of width and height.
         mirror: exchange left and right first.
+
+    Returns:
+        (3, 3) float64, acting on pixels ``(x, y, 1)``.
     """
     height, width = size
     cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))

@@ -33,6 +33,7 @@ class LoadRadiographd(MapTransform):
         super().__init__(keys)
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """Apply to a sample."""
         result = dict(data)
         for key in self.key_iterator(result):
             radiograph = result[key] if isinstance(result[key], Radiograph) else read_radiograph(result[key])
@@ -43,7 +44,7 @@ class LoadRadiographd(MapTransform):
 
 
 class FitToInputd(MapTransform):
-    """Stretch the image to the network's input, as the paper does, scale grey values to 0..1, and move the points along.
+    """Stretch image and points to the network's input, as the paper does, and scale grey values to 0..1.
 
     Args:
         size: ``(height, width)`` of the network's input.
@@ -57,6 +58,7 @@ class FitToInputd(MapTransform):
         self.points_key = points_key
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """Apply to a sample."""
         result = dict(data)
         for key in self.key_iterator(result):
             image: Tensor = result[key]

@@ -21,18 +21,34 @@ class UsageError(ValueError):
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     """``--model`` and what can be changed about it."""
     parser.add_argument("--model", required=True, metavar="NAME", help=f"one of {', '.join(MODELS)}")
-    parser.add_argument("--landmarks", metavar="SET", help="landmark set instead of the model's: a name or your own YAML file")
-    parser.add_argument("--model-dir", type=Path, default=APP_DIR / "model", metavar="DIR", help="where weights and runs lie (default: %(default)s)")
-    parser.add_argument("--device", default="cuda", help="cuda, cuda:1, cpu; without a GPU it is the CPU (default: %(default)s)")
+    parser.add_argument(
+        "--landmarks", metavar="SET", help="landmark set instead of the model's: a name or your own YAML file"
+    )
+    parser.add_argument(
+        "--model-dir",
+        type=Path,
+        default=APP_DIR / "model",
+        metavar="DIR",
+        help="where weights and runs lie (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--device", default="cuda", help="cuda, cuda:1, cpu; without a GPU it is the CPU (default: %(default)s)"
+    )
 
 
 def add_network_arguments(parser: argparse.ArgumentParser) -> None:
     """What a new network looks like."""
-    parser.add_argument("--preset", choices=PRESETS, help="network and training: full as in the paper, lite for laptops")
+    parser.add_argument(
+        "--preset", choices=PRESETS, help="network and training: full as in the paper, lite for laptops"
+    )
     parser.add_argument("--encoder", choices=ENCODERS, metavar="NAME", help=f"one of {', '.join(ENCODERS)}")
     parser.add_argument("--input-size", metavar="HxW", help="network input, multiples of 32, such as 800x640")
     parser.add_argument("--sigma", metavar="CELLS", help="width of the heat maps' Gaussians")
-    parser.add_argument("--imagenet", metavar="FILE", help="ImageNet weights of the encoder: a file, or 'download'; otherwise from scratch")
+    parser.add_argument(
+        "--imagenet",
+        metavar="FILE",
+        help="ImageNet weights of the encoder: a file, or 'download'; otherwise from scratch",
+    )
 
 
 def chosen_model(options: argparse.Namespace) -> TaskConfig:

@@ -25,12 +25,19 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser = commands.add_parser(
         "evaluate",
         help="measure a model on labelled radiographs",
-        description="Compare a model with the labels of a folder: report.json, errors.csv and pictures of the worst radiographs.",
+        description="Compare a model with the labels of a folder: report.json, errors.csv, pictures of the worst.",
     )
     parser.add_argument("--studies", required=True, metavar="DIR", help="folder of labelled radiographs")
     add_model_arguments(parser)
-    parser.add_argument("--output", required=True, type=Path, metavar="DIR", help="folder for the report, made if needed")
-    parser.add_argument("--images", type=Path, metavar="FILE", help="text file with the ids to evaluate, one a line (default: all that have labels)")
+    parser.add_argument(
+        "--output", required=True, type=Path, metavar="DIR", help="folder for the report, made if needed"
+    )
+    parser.add_argument(
+        "--images",
+        type=Path,
+        metavar="FILE",
+        help="text file with the ids to evaluate, one a line (default: all that have labels)",
+    )
     parser.set_defaults(run=run)
 
 
@@ -56,7 +63,10 @@ def run(options: argparse.Namespace) -> int:
     _draw_worst(report, studies, config, options.output)
     rate = content["sdr"]["2.0"]
     print(f"{content['images']} radiographs, {content['landmarks']} landmarks")
-    print(f"mean radial error {number_text(content['mre_px'])} px, {number_text(content['mre_mm'])} mm; within 2 mm: {number_text(rate and 100 * rate, 1, ' %')}")
+    print(
+        f"mean radial error {number_text(content['mre_px'])} px, {number_text(content['mre_mm'])} mm; "
+        f"within 2 mm: {number_text(rate and 100 * rate, 1, ' %')}"
+    )
     print(f"report: {options.output / 'report.json'}")
     return 0
 
@@ -65,16 +75,21 @@ def _ids(file: Path | None, studies: StudiesFolder, config: TaskConfig) -> list[
     labelled = sorted(
         image_id
         for image_id in studies.get_labeled_images()
-        if studies.get_label_info(image_id, "final").get("landmark_set", config.landmark_set.name) == config.landmark_set.name
+        if studies.get_label_info(image_id, "final").get("landmark_set", config.landmark_set.name)
+        == config.landmark_set.name
     )
     if file is not None:
         wanted = file.read_text(encoding="utf-8").split()
         unknown = [image_id for image_id in wanted if image_id not in set(labelled)]
         if unknown:
-            raise UsageError(f"{file} names '{unknown[0]}', which has no '{config.landmark_set.name}' label in the studies.")
+            raise UsageError(
+                f"{file} names '{unknown[0]}', which has no '{config.landmark_set.name}' label in the studies."
+            )
         labelled = wanted
     if not labelled:
-        raise UsageError(f"no radiograph in {studies.name()} has a '{config.landmark_set.name}' label: import or submit some.")
+        raise UsageError(
+            f"no radiograph in {studies.name()} has a '{config.landmark_set.name}' label: import or submit some."
+        )
     return labelled
 
 

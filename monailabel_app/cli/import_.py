@@ -19,15 +19,29 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser = commands.add_parser(
         "import",
         help="turn a public data set into a folder of studies",
-        description="Copy the radiographs of a public data set into a folder of studies, with their labels and where both came from.",
+        description="Copy the radiographs of a public data set into a folder of studies, with labels and provenance.",
     )
-    parser.add_argument("dataset", choices=("isbi2015", "aasce", "hand"), help="cephalograms, spines or hands, in the layout they are published in")
+    parser.add_argument(
+        "dataset",
+        choices=("isbi2015", "aasce", "hand"),
+        help="cephalograms, spines or hands, in the layout they are published in",
+    )
     parser.add_argument("source", type=Path, metavar="SOURCE", help="folder of the data set")
     parser.add_argument("studies", type=Path, metavar="STUDIES", help="folder of studies, made if needed")
-    parser.add_argument("--reader", choices=READERS, default="mean", help="isbi2015: whose landmarks (default: %(default)s)")
-    parser.add_argument("--pixel-spacing", type=float, default=0.1, metavar="MM", help="isbi2015: size of a pixel (default: %(default)s, as published)")
-    parser.add_argument("--images", metavar="FIRST-LAST", help="isbi2015: only these numbers, such as 1-150")
-    parser.add_argument("--keep-suspect", action="store_true", help="aasce: also import annotations whose vertebrae are out of order")
+    parser.add_argument(
+        "--reader", choices=READERS, default="mean", help="isbi2015: whose landmarks (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--pixel-spacing",
+        type=float,
+        default=0.1,
+        metavar="MM",
+        help="isbi2015: size of a pixel (default: %(default)s, as published)",
+    )
+    parser.add_argument("--images", metavar="FIRST-LAST", help="isbi2015: only these, such as 1-150")
+    parser.add_argument(
+        "--keep-suspect", action="store_true", help="aasce: also import annotations whose vertebrae are out of order"
+    )
     parser.set_defaults(run=run)
 
 

@@ -13,9 +13,17 @@ from monailabel_app.cli.common import APP_DIR, number_text
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Describe the command."""
     parser = commands.add_parser(
-        "models", help="list the models and their weights", description="List the models, what they find, and the weights in use."
+        "models",
+        help="list the models and their weights",
+        description="List the models, what they find, and the weights in use.",
     )
-    parser.add_argument("--model-dir", type=Path, default=APP_DIR / "model", metavar="DIR", help="where weights lie (default: %(default)s)")
+    parser.add_argument(
+        "--model-dir",
+        type=Path,
+        default=APP_DIR / "model",
+        metavar="DIR",
+        help="where weights lie (default: %(default)s)",
+    )
     parser.set_defaults(run=run)
 
 

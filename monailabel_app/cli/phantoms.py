@@ -21,13 +21,15 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser = commands.add_parser(
         "phantoms",
         help="make labelled synthetic radiographs",
-        description="Make synthetic radiographs into a folder of studies: to try everything without data of your own. The same seed makes the same pictures.",
+        description="Make synthetic radiographs into a folder of studies. The same seed makes the same pictures.",
     )
     parser.add_argument("kind", choices=KINDS, help="anatomy, by its landmark set")
     parser.add_argument("studies", type=Path, metavar="STUDIES", help="folder of studies, made if needed")
     parser.add_argument("--count", type=int, default=20, help="default: %(default)s")
     parser.add_argument("--seed", type=int, default=0, help="of the first; the others count on (default: %(default)s)")
-    parser.add_argument("--unlabelled", type=int, default=0, metavar="N", help="leave the last N without a label, to annotate them")
+    parser.add_argument(
+        "--unlabelled", type=int, default=0, metavar="N", help="leave the last N without a label, to annotate them"
+    )
     parser.add_argument("--format", choices=("png", "dicom"), default="png", help="default: %(default)s")
     parser.set_defaults(run=run)
 
@@ -35,10 +37,14 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def run(options: argparse.Namespace) -> int:
     """Draw and store."""
     with TemporaryDirectory(prefix="farnet-phantoms-") as scratch:
-        studies = _dicom(options, Path(scratch)) if options.format == "dicom" else phantom_studies(options.kind, options.count, options.seed)
+        studies = (
+            _dicom(options, Path(scratch))
+            if options.format == "dicom"
+            else phantom_studies(options.kind, options.count, options.seed)
+        )
         studies = _partly_labelled(studies, options.count - options.unlabelled)
         count, _ = store_studies(studies, options.studies, LandmarkSet.load(options.kind))
-    print(f"{count} synthetic radiographs in {options.studies}, {min(count, max(0, count - options.unlabelled))} of them labelled")
+    print(f"{count} synthetic radiographs in {options.studies}, {max(0, count - options.unlabelled)} of them labelled")
     return 0
 
 

@@ -22,12 +22,22 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser = commands.add_parser(
         "predict",
         help="place the landmarks on radiographs",
-        description="For each radiograph: a Slicer markups file, JSON and an overlay picture; and landmarks.csv for all of them.",
+        description="For each radiograph: a Slicer markups file, JSON and an overlay picture; for all: landmarks.csv.",
     )
-    parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="PNG, JPEG, BMP, TIFF, NIfTI or DICOM, or a folder of them")
+    parser.add_argument(
+        "images",
+        nargs="+",
+        type=Path,
+        metavar="IMAGE",
+        help="PNG, JPEG, BMP, TIFF, NIfTI or DICOM, or a folder of them",
+    )
     add_model_arguments(parser)
-    parser.add_argument("--output", required=True, type=Path, metavar="DIR", help="folder for the results, made if needed")
-    parser.add_argument("--pixel-spacing", type=float, metavar="MM", help="size of a pixel, where the file does not say or is wrong")
+    parser.add_argument(
+        "--output", required=True, type=Path, metavar="DIR", help="folder for the results, made if needed"
+    )
+    parser.add_argument(
+        "--pixel-spacing", type=float, metavar="MM", help="size of a pixel, where the file does not say or is wrong"
+    )
     parser.set_defaults(run=run)
 
 
@@ -80,7 +90,9 @@ def _files(paths: list[Path]) -> list[Path]:
     files: list[Path] = []
     for path in paths:
         if path.is_dir():
-            files += sorted(file for file in path.rglob("*") if file.name.lower().endswith(EXTENSIONS) and file.is_file())
+            files += sorted(
+                file for file in path.rglob("*") if file.name.lower().endswith(EXTENSIONS) and file.is_file()
+            )
         else:
             files.append(path)
     if not files:
@@ -94,7 +106,12 @@ def _names(files: list[Path]) -> dict[Path, str]:
     for file in files:
         extension = next((known for known in EXTENSIONS if file.name.lower().endswith(known)), "")
         name = file.name[: len(file.name) - len(extension)]
-        for candidate in (name, file.name, f"{file.parent.name}_{file.name}", *(f"{name}_{count}" for count in range(2, len(files) + 2))):
+        for candidate in (
+            name,
+            file.name,
+            f"{file.parent.name}_{file.name}",
+            *(f"{name}_{count}" for count in range(2, len(files) + 2)),
+        ):
             if candidate not in names.values():
                 names[file] = candidate
                 break

@@ -15,13 +15,24 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser = commands.add_parser(
         "serve",
         help="start the server for 3D Slicer, OHIF and REST clients",
-        description="Start the MONAI Label server; the same as 'monailabel start_server --app . --studies DIR --conf models NAMES'.",
+        description="The same as 'monailabel start_server --app . --studies DIR --conf models NAMES'.",
     )
     parser.add_argument("--studies", required=True, metavar="DIR", help="folder of radiographs")
-    parser.add_argument("--models", default="farnet_demo", metavar="NAMES", help="models, separated by commas (default: %(default)s)")
-    parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0 lets other machines in, without a login (default: %(default)s)")
+    parser.add_argument(
+        "--models", default="farnet_demo", metavar="NAMES", help="models, separated by commas (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--host", default="127.0.0.1", help="0.0.0.0 lets other machines in, without a login (default: %(default)s)"
+    )
     parser.add_argument("--port", type=int, default=8000, help="default: %(default)s")
-    parser.add_argument("--conf", nargs=2, action="append", default=[], metavar=("KEY", "VALUE"), help="landmarks, preset, encoder, input_size, sigma, imagenet")
+    parser.add_argument(
+        "--conf",
+        nargs=2,
+        action="append",
+        default=[],
+        metavar=("KEY", "VALUE"),
+        help="landmarks, preset, encoder, input_size, sigma, imagenet",
+    )
     parser.set_defaults(run=run)
 
 

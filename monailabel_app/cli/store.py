@@ -15,7 +15,8 @@ from monailabel_app.datastores import StudiesFolder
 from monailabel_app.errors import ClientError
 
 COMMIT_EVERY = 50
-"""Studies between two writes of the index: an interrupted import keeps what it has, and the next run goes over it at no cost."""
+"""Studies between two writes of the index: an interrupted import keeps what it has, and the next run goes over it at
+no cost."""
 
 
 def store_studies(studies: Iterable[Study], folder: Path, landmark_set: LandmarkSet) -> tuple[int, list[str]]:
@@ -38,7 +39,9 @@ def store_studies(studies: Iterable[Study], folder: Path, landmark_set: Landmark
     return count, refused
 
 
-def _store(batch: list[Study], store: StudiesFolder, landmark_set: LandmarkSet, scratch: Path, refused: list[str]) -> int:
+def _store(
+    batch: list[Study], store: StudiesFolder, landmark_set: LandmarkSet, scratch: Path, refused: list[str]
+) -> int:
     stored = 0
     with store.transaction():
         for study in batch:
@@ -46,7 +49,9 @@ def _store(batch: list[Study], store: StudiesFolder, landmark_set: LandmarkSet, 
             spacing = study.pixel_spacing
             image_info = {"source": study.provenance, **({"pixel_spacing": spacing.as_dict()} if spacing else {})}
             try:
-                store.import_study(study.name, source, study.landmarks, landmark_set, image_info, {"source": study.provenance})
+                store.import_study(
+                    study.name, source, study.landmarks, landmark_set, image_info, {"source": study.provenance}
+                )
                 stored += 1
             except ClientError as error:
                 refused.append(f"{study.name}: {error}")

@@ -37,7 +37,8 @@ def infer(
 ) -> Any:
     """Landmarks of an image of the studies, of an uploaded file, or of a session.
 
-    Answers the JSON result (``output=json``), the Slicer markups file (``output=image``), or both as multipart. Not ``async``, so that it runs beside the event
+    Answers the JSON result (``output=json``), the Slicer markups file (``output=image``), or both as multipart. Not
+    ``async``, so that it runs beside the event
     loop: upstream answers nothing else during an inference.
     """
     app = request.app.state.farnet
@@ -83,11 +84,6 @@ def checked_params(text: str) -> dict[str, Any]:
     for name in ("image", "model", "upload"):
         if name in params:
             raise ClientError(f"'{name}' belongs into the request itself, not into its parameters.")
-    device = params.get("device")
-    if isinstance(device, list):  # viewers send back the whole list of choices
-        params["device"] = device = device[0] if device else None
-    if device is not None and not isinstance(device, str):
-        raise ClientError("The device is a name such as 'cuda' or 'cpu'.")
     return params
 
 

@@ -38,7 +38,8 @@ def upload(
             raise ClientError(str(error).replace(str(path), "The uploaded file")) from error
         if card.landmark_set.names != config.landmark_set.names:
             raise ClientError(
-                f"The uploaded model finds the landmarks of '{card.landmark_set.name}', not those of '{config.landmark_set.name}'."
+                f"The uploaded model finds the landmarks of '{card.landmark_set.name}', "
+                f"not those of '{config.landmark_set.name}'."
             )
         copy_atomic(path, config.published)
     return app.model_info(model)

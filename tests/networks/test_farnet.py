@@ -32,11 +32,10 @@ class TestEveryEncoder:
             (fine.square().mean() + coarse.square().mean()).backward()
         without = [name for name, parameter in network.named_parameters() if parameter.grad is None]
         assert without == []
-        # a weight whose gradient is exactly zero everywhere is dead as well; biases before a batch norm are the known exception
+        # a weight whose gradient is exactly zero everywhere is dead as well; biases before a batch norm are the known
+        # exception
         dead = [
-            name
-            for name, parameter in network.named_parameters()
-            if parameter.ndim > 1 and not parameter.grad.any()
+            name for name, parameter in network.named_parameters() if parameter.ndim > 1 and not parameter.grad.any()
         ]
         assert dead == []
 
@@ -56,7 +55,9 @@ class TestEveryEncoder:
             assert torch.equal(loaded(image), fine)
             channels_last = loaded.to(memory_format=torch.channels_last)(image)
             assert torch.allclose(channels_last, fine, atol=1e-3 * scale, rtol=0)
-            halved = {key: value.half().float() if value.ndim > 1 else value for key, value in network.state_dict().items()}
+            halved = {
+                key: value.half().float() if value.ndim > 1 else value for key, value in network.state_dict().items()
+            }
             loaded.load_state_dict(halved)
             assert torch.allclose(loaded(image), fine, atol=0.05 * scale, rtol=0)
 
@@ -68,7 +69,9 @@ def test_parameters_are_those_of_the_paper_without_the_dead_ones():
 
 @pytest.mark.parametrize(("landmarks", "millions"), [(37, 61.26), (68, 61.35)])
 def test_parameters_grow_with_landmarks_as_counted_in_the_facts(landmarks, millions):
-    assert sum(p.numel() for p in FARNet(num_landmarks=landmarks).parameters()) == pytest.approx(millions * 1e6, rel=1e-3)
+    assert sum(p.numel() for p in FARNet(num_landmarks=landmarks).parameters()) == pytest.approx(
+        millions * 1e6, rel=1e-3
+    )
 
 
 def test_lite_is_under_one_and_a_half_million_parameters():
@@ -116,10 +119,15 @@ def test_imagenet_statistics_are_applied_to_0_to_1():
     seen = []
     network.encoder.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
     network(torch.full((1, 1, 32, 32), 0.5))
-    assert seen[0][0, :, 0, 0].tolist() == pytest.approx([(0.5 - 0.485) / 0.229, (0.5 - 0.456) / 0.224, (0.5 - 0.406) / 0.225])
+    assert seen[0][0, :, 0, 0].tolist() == pytest.approx(
+        [(0.5 - 0.485) / 0.229, (0.5 - 0.456) / 0.224, (0.5 - 0.406) / 0.225]
+    )
 
 
-@pytest.mark.parametrize(("size", "good"), [((801, 640), "800 x 640"), ((800, 650), "800 x 640"), ((20, 64), "32 x 64"), ((2400, 1935), "2400 x 1920")])
+@pytest.mark.parametrize(
+    ("size", "good"),
+    [((801, 640), "800 x 640"), ((800, 650), "800 x 640"), ((20, 64), "32 x 64"), ((2400, 1935), "2400 x 1920")],
+)
 def test_other_sizes_are_refused_with_the_nearest_good_one(size, good):
     with pytest.raises(ValueError, match=f"nearest good size is {good}"):
         FARNet("lite")(torch.rand(1, 1, *size))

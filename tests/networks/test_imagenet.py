@@ -11,7 +11,10 @@ from lib.networks import ENCODERS, Encoder, WeightsError, load_imagenet_weights
 
 def _as_torchvision(state):
     """MONAI's DenseNet keys back to torchvision's (dots as in the published files)."""
-    return {re.sub(r"\.layers\.(norm|relu|conv)([12])\.", r".\1.\2.", key).replace("class_layers.out", "classifier"): value for key, value in state.items()}
+    return {
+        re.sub(r"\.layers\.(norm|relu|conv)([12])\.", r".\1.\2.", key).replace("class_layers.out", "classifier"): value
+        for key, value in state.items()
+    }
 
 
 def _as_cadene(state):
@@ -99,7 +102,9 @@ def test_lite_has_none():
 def test_without_a_connection_a_sentence(monkeypatch, tmp_path):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # nobody listens there, whatever the network
-    with pytest.raises(WeightsError, match="could not be downloaded from https://download.pytorch.org.* or train from scratch"):
+    with pytest.raises(
+        WeightsError, match=r"could not be downloaded from https://download\.pytorch\.org.* or train from scratch"
+    ):
         load_imagenet_weights(Encoder("densenet121"), "download")
 
 

@@ -34,12 +34,20 @@ def brightest(image: torch.Tensor, sigma: float = 3.0) -> torch.Tensor:
 
 @settings(max_examples=60, deadline=None)
 @given(
-    st.floats(-25, 25), st.floats(0.8, 1.25), st.floats(0.8, 1.25), st.floats(-0.2, 0.2), st.floats(-0.1, 0.1), st.floats(-0.1, 0.1), st.booleans()
+    st.floats(-25, 25),
+    st.floats(0.8, 1.25),
+    st.floats(0.8, 1.25),
+    st.floats(-0.2, 0.2),
+    st.floats(-0.1, 0.1),
+    st.floats(-0.1, 0.1),
+    st.booleans(),
 )
 def test_one_matrix_moves_image_and_points(degrees, scale_x, scale_y, shear, shift_x, shift_y, mirror):
     size = (96, 81)
     point = torch.tensor([[47.3, 40.8]])
-    matrix = centred_affine(size, degrees=degrees, scale=(scale_x, scale_y), shear=shear, shift=(shift_x, shift_y), mirror=mirror)
+    matrix = centred_affine(
+        size, degrees=degrees, scale=(scale_x, scale_y), shear=shear, shift=(shift_x, shift_y), mirror=mirror
+    )
     moved = warp_points(point, matrix)
     assert (brightest(warp_image(blobs(point, size), matrix)) - moved[0]).norm() < 0.25
 
@@ -55,7 +63,9 @@ def test_rotation_is_clockwise_on_the_screen():
 
 
 def test_mirroring_maps_the_first_column_to_the_last():
-    assert torch.allclose(warp_points(torch.tensor([[0.0, 3.0]]), centred_affine((9, 20), mirror=True)), torch.tensor([[19.0, 3.0]]))
+    assert torch.allclose(
+        warp_points(torch.tensor([[0.0, 3.0]]), centred_affine((9, 20), mirror=True)), torch.tensor([[19.0, 3.0]])
+    )
 
 
 @given(st.integers(16, 3000), st.integers(16, 3000), st.integers(16, 3000), st.integers(16, 3000))
@@ -77,7 +87,8 @@ def test_a_blob_in_a_file_lands_where_its_point_lands(tmp_path, size):
     data = FitToInputd((160, 128))(LoadRadiographd()({"image": tmp_path / "blob.png", "label": point.numpy()}))
     assert data["image"].shape == (1, 160, 128)
     assert data["image_size"] == size
-    assert (0 <= data["image"].min()) and (data["image"].max() <= 1)
+    assert data["image"].min() >= 0
+    assert data["image"].max() <= 1
     rows, columns = torch.meshgrid(torch.arange(160.0), torch.arange(128.0), indexing="ij")
     weight = data["image"][0] ** 2
     centroid = torch.stack([(columns * weight).sum(), (rows * weight).sum()]) / weight.sum()
@@ -146,7 +157,8 @@ def test_intensities_stay_in_range_and_repeat():
         transform.set_random_state(seed)
         varied = transform({"image": image})["image"]
         assert varied.shape == image.shape
-        assert 0 <= varied.min() and varied.max() <= 1
+        assert varied.min() >= 0
+        assert varied.max() <= 1
         assert not torch.equal(varied, image)
         transform.set_random_state(seed)
         assert torch.equal(transform({"image": image})["image"], varied)

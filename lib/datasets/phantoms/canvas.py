@@ -111,7 +111,7 @@ def _coverage(polygons: list[FloatArray], rows: slice, columns: slice) -> FloatI
 
 
 def blurred(image: FloatImage, sigma: float) -> FloatImage:
-    """Gaussian blur of a (H, W) picture, edges extended; a wide one is computed on a smaller copy, which is much faster."""
+    """Gaussian blur of a (H, W) picture, edges extended; a wide one is computed on a smaller copy, much faster."""
     factor = max(1, int(sigma / 3))
     if factor == 1 or min(image.shape) < 2 * factor:
         return np.asarray(gaussian_filter(image, sigma, mode="nearest", truncate=3.0), dtype=np.float32)

@@ -54,12 +54,14 @@ def band(points: Points, width: float, end_width: float | None = None) -> FloatA
 def arc(centre: Point, radii: Point, start: float, stop: float) -> FloatArray:
     """(49, 2) part of an ellipse between two angles in degrees, counted from x towards y: 90 is the lowest point."""
     angle = np.radians(np.linspace(start, stop, 49))
-    return np.column_stack([radii[0] * np.cos(angle), radii[1] * np.sin(angle)]) + np.asarray(centre)
+    curve: FloatArray = np.column_stack([radii[0] * np.cos(angle), radii[1] * np.sin(angle)]) + np.asarray(centre)
+    return curve
 
 
 def ellipse(centre: Point, radii: Point, degrees: float = 0.0) -> FloatArray:
     """(48, 2) outline of an ellipse whose first radius points ``degrees`` from x towards y."""
-    return rotated(arc((0, 0), radii, 0, 360)[:-1], degrees) + np.asarray(centre)
+    outline: FloatArray = rotated(arc((0, 0), radii, 0, 360)[:-1], degrees) + np.asarray(centre)
+    return outline
 
 
 def rotated(points: Points, degrees: float, about: Point = (0.0, 0.0)) -> FloatArray:
@@ -76,8 +78,8 @@ def along(start: Point, end: Point, profile: Points) -> FloatArray:
     Args:
         start: where the axis begins.
         end: where it ends.
-        profile: rows ``(t, offset)``: ``t`` of the way from start to end, ``offset`` mm to the right of somebody who walks
-            up the screen along the axis.
+        profile: rows ``(t, offset)``: ``t`` of the way from start to end, ``offset`` mm to its right for somebody
+            who walks along it on the screen.
     """
     first, last = np.asarray(start, dtype=np.float64), np.asarray(end, dtype=np.float64)
     axis = last - first

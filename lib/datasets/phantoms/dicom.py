@@ -41,8 +41,8 @@ _VIEWS: dict[str, dict[str, object]] = {
 def write_dicom_dx(path: Path, phantom: Phantom) -> None:
     """Write a phantom as a Digital X-Ray image for presentation, MONOCHROME2, uncompressed.
 
-    ``PixelSpacing`` is the phantom's, calibrated to the patient; ``ImagerPixelSpacing`` is what the detector saw, larger by
-    :data:`MAGNIFICATION`. All identifiers follow from kind and seed: the same phantom gives the same file.
+    ``PixelSpacing`` is the phantom's, calibrated to the patient; ``ImagerPixelSpacing`` is that of the detector, larger
+    by :data:`MAGNIFICATION`. All identifiers follow from kind and seed: the same phantom gives the same file.
     """
     meta = FileMetaDataset()
     meta.TransferSyntaxUID = ExplicitVRLittleEndian

@@ -33,7 +33,8 @@ def expose(thickness: FloatImage, pixels_per_mm: float, keep: Box, rng: np.rando
     _collimate(grey, keep, rng)
     _print_letters(grey, keep, rng)
     highest = 2**bits - 1
-    return np.rint(np.clip(grey, 0, 1) * highest).astype(np.uint8 if bits == 8 else np.uint16)
+    stored: Pixels = np.rint(np.clip(grey, 0, 1) * highest).astype(np.uint8 if bits == 8 else np.uint16)
+    return stored
 
 
 def _detect(thickness: FloatImage, pixels_per_mm: float, rng: np.random.Generator) -> FloatImage:
@@ -64,7 +65,7 @@ def _print_letters(grey: FloatImage, keep: Box, rng: np.random.Generator) -> Non
     height, width = grey.shape
     text = rng.choice(["L", "R"]) + (f" {rng.integers(100, 99999)}" if rng.random() < 0.5 else "")
     font = ImageFont.load_default(size=rng.uniform(0.028, 0.05) * min(height, width))
-    left, top, right, bottom = font.getbbox(text)
+    _, _, right, bottom = font.getbbox(text)
     stamp = Image.new("F", (int(right) + 2, int(bottom) + 2))
     ImageDraw.Draw(stamp).text((1, 1), text, font=font, fill=rng.uniform(0.75, 1.0))
     letters = np.asarray(stamp)

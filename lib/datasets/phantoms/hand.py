@@ -1,58 +1,79 @@
-"""A synthetic hand radiograph, thumb on the right: tubular bones, carpal bones, wrist; children with growth plates too."""
+"""A synthetic hand radiograph, thumb on the right: the hand of an adult, or of a child with growth plates."""
 
-# ruff: noqa: RUF005 - an array plus a tuple is a sum of vectors here
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from itertools import pairwise
+from typing import ClassVar, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from lib.datasets.phantoms.canvas import Canvas
-from lib.datasets.phantoms.curves import FloatArray, Point, along, band, ellipse, rotated, smooth
+from lib.datasets.phantoms.curves import FloatArray, Points, along, band, ellipse, rotated, smooth
 
-# Lengths in mm of an adult's metacarpal and phalanges, angle of each ray from the forearm's axis (degrees, thumb positive),
-# where the metacarpal begins. The head of the capitate is the origin.
-RAYS: dict[str, tuple[tuple[float, ...], float, tuple[float, float]]] = {
-    "little": ((55, 34, 19, 17), -16, (-19.5, -26.5)),
-    "ring": ((60, 44, 27, 19), -6, (-11, -29)),
-    "middle": ((68, 48, 30, 20), 1, (0.5, -29)),
-    "index": ((69, 43, 25, 18), 10, (14, -26)),
-    "thumb": ((47, 34, 24), 43, (27, -19)),
+
+class _Ray(NamedTuple):
+    """A metacarpal and its phalanges: lengths in mm of an adult, angle from the forearm's axis, where it begins."""
+
+    lengths: tuple[float, ...]
+    degrees: float
+    start: tuple[float, float]
+
+
+# The head of the capitate is the origin; little finger to thumb as in the landmark set.
+RAYS = {
+    "little": _Ray((55, 34, 19, 17), -16, (-19.5, -26.5)),
+    "ring": _Ray((60, 44, 27, 19), -6, (-11, -29)),
+    "middle": _Ray((68, 48, 30, 20), 1, (0.5, -29)),
+    "index": _Ray((69, 43, 25, 18), 10, (14, -26)),
+    "thumb": _Ray((47, 34, 24), 43, (27, -19)),
 }
-HALF_WIDTHS = {4: ((6.3, 3.6, 6.4), (7.2, 4.3, 5.0), (5.9, 3.6, 4.2), (4.9, 2.3, 3.0)),
-               3: ((7.4, 4.6, 7.2), (7.2, 4.4, 5.2), (6.0, 3.0, 3.8))}  # base, waist, head  # fmt: skip
+# Half of a bone's width at base, waist and head, from the metacarpal to the tip.
+FINGER_WIDTHS = ((6.3, 3.6, 6.4), (7.2, 4.3, 5.0), (5.9, 3.6, 4.2), (4.9, 2.3, 3.0))
+THUMB_WIDTHS = ((7.4, 4.6, 7.2), (7.2, 4.4, 5.2), (6.0, 3.0, 3.8))
 
 # Outlines of the carpal bones; the first point of each is its landmark.
-CARPALS: tuple[tuple[tuple[float, float], ...], ...] = (
-    ((-22, 3), (-25.5, -4), (-25, -11), (-19.5, -14), (-16, -9), (-17.5, -2)),  # triquetrum
-    ((-9.5, 10.5), (-15.5, 7), (-15.5, 1.5), (-10, -1), (-3, 2.5), (-3, 8.5)),  # lunate
-    ((6, 8), (-0.5, 5), (1.5, -0.5), (8, -7), (14.5, -9.5), (17, -5.5), (12.5, 3)),  # scaphoid
-    ((-10, -3), (-17.5, -12), (-20, -20.5), (-13.5, -25), (-7.5, -24), (-6.8, -12)),  # hamate
-    ((0, 0), (-4.5, -3), (-5.3, -13), (-5.8, -24), (1.5, -26.5), (6.3, -22), (5, -12), (4, -3)),  # capitate
-    ((12, -12), (7.5, -14.5), (8, -22), (14, -23), (17, -18)),  # trapezoid
-    ((19, -8), (15.5, -12), (18.5, -19), (24, -19.5), (25.5, -13)),  # trapezium
-)
+CARPALS = {
+    "triquetrum": [(-22, 3), (-25.5, -4), (-25, -11), (-19.5, -14), (-16, -9), (-17.5, -2)],
+    "lunate": [(-9.5, 10.5), (-15.5, 7), (-15.5, 1.5), (-10, -1), (-3, 2.5), (-3, 8.5)],
+    "scaphoid": [(6, 8), (-0.5, 5), (1.5, -0.5), (8, -7), (14.5, -9.5), (17, -5.5), (12.5, 3)],
+    "hamate": [(-10, -3), (-17.5, -12), (-20, -20.5), (-13.5, -25), (-7.5, -24), (-6.8, -12)],
+    "capitate": [(0, 0), (-4.5, -3), (-5.3, -13), (-5.8, -24), (1.5, -26.5), (6.3, -22), (5, -12), (4, -3)],
+    "trapezoid": [(12, -12), (7.5, -14.5), (8, -22), (14, -23), (17, -18)],
+    "trapezium": [(19, -8), (15.5, -12), (18.5, -19), (24, -19.5), (25.5, -13)],
+}
+
+# The six landmarks of the wrist are corners of these.
+ULNA = [(-33, 23), (-14.5, 26), (-15.5, 40), (-18, 60), (-18, 130), (-33, 130), (-34, 60), (-34, 40)]
+ULNA_CAP = [(-32.5, 21.5), (-30.5, 16), (-28.7, 13), (-26.5, 17), (-20, 17.5), (-15, 19), (-14.5, 24)]
+RADIUS = [(-10.5, 22.5), (20, 22.8), (19, 38), (14.5, 60), (12, 130), (-7, 130), (-7, 60), (-9.5, 38)]
+RADIUS_CAP = [(-10.8, 20.8), (-11.3, 16), (-1, 13.5), (10, 9.5), (20.3, 4), (22.2, 11), (20.8, 21)]
 
 
 @dataclass(frozen=True, slots=True)
 class _Bone:
-    """A tubular bone from the middle of its base to the middle of its head."""
+    """A tubular bone from the middle of its base to the middle of its head, both of which lie on its outline."""
 
     base: FloatArray
     head: FloatArray
-    half_widths: tuple[float, float, float]
+    half_widths: FloatArray
+
+    @property
+    def length(self) -> float:
+        return float(np.hypot(*(self.head - self.base)))
 
     def outline(self) -> FloatArray:
         base, waist, head = self.half_widths
-        half = [(-0.005, 0.55 * base), (0.02, 0.9 * base), (0.08, base), (0.2, 0.3 * base + 0.7 * waist), (0.5, waist),
-                (0.8, 0.35 * head + 0.65 * waist), (0.92, head), (0.99, 0.65 * head)]  # fmt: skip
-        profile = [(0, 0), *half, (1, 0), *[(t, -offset) for t, offset in half[::-1]]]
-        return smooth(along(self.base, self.head, profile), closed=True)
+        near_base = [(-0.005, 0.55 * base), (0.02, 0.9 * base), (0.08, base), (0.2, 0.3 * base + 0.7 * waist)]
+        near_head = [(0.8, 0.35 * head + 0.65 * waist), (0.92, head), (0.99, 0.65 * head)]
+        side = [*near_base, (0.5, waist), *near_head]
+        contour = [(0, 0), *side, (1, 0), *[(t, -offset) for t, offset in side[::-1]]]
+        return smooth(along(self.base, self.head, contour), closed=True)
 
 
 class Hand:
-    """A left hand of a child or an adult, fingers more or less spread."""
+    """A left hand, fingers more or less spread."""
 
     field_mm: ClassVar[tuple[float, float]] = (272.0, 204.0)
     centre: ClassVar[tuple[float, float]] = (16.0, -82.0)
@@ -64,21 +85,20 @@ class Hand:
         self._size = rng.uniform(0.78, 1.06)
         self._open_plates = self._size < 0.95 and rng.random() < 0.8
         self._stretch = rng.normal(1, 0.03, 2).clip(0.94, 1.06)
-        self._carpals = [self._carpal(np.array(points, dtype=np.float64)) for points in CARPALS]
         self._wrist_turn = rng.uniform(-7, 7)
+        self._carpals = [self._carpal(np.array(outline, dtype=np.float64)) for outline in CARPALS.values()]
         self._rays = self._build_rays()
 
     @property
     def landmarks(self) -> FloatArray:
         """(37, 2) mm in the order of the set."""
-        wrist = self._wrist([(-33, 23), (-28.7, 13), (-14.5, 26), (-10.5, 22.5), (20, 22.8), (20.3, 4)])
-        carpals = [outline[0] for outline in self._carpals]
-        bases = [bones[0].base for bones in self._rays.values()]
-        chains = [
-            [bones[1].base, *(bone.head for bone in bones[1:])]
-            for bones in (self._rays[name] for name in ("thumb", "index", "middle", "ring", "little"))
-        ]
-        return np.array([*wrist, *carpals, *bases, *sum(chains, [])])
+        wrist = [ULNA[0], ULNA_CAP[2], ULNA[1], RADIUS[0], RADIUS[1], RADIUS_CAP[4]]
+        points = [*self._wrist(wrist), *(outline[0] for outline in self._carpals)]
+        points += [bones[0].base for bones in self._rays.values()]
+        for name in ("thumb", "index", "middle", "ring", "little"):
+            phalanges = self._rays[name][1:]
+            points += [phalanges[0].base, *(bone.head for bone in phalanges)]
+        return np.array(points)
 
     def draw(self, canvas: Canvas) -> None:
         """Lay all tissues on the canvas."""
@@ -94,11 +114,12 @@ class Hand:
                 if self._open_plates and number:
                     self._draw_plate(canvas, bone)
 
-    def _place(self, points: Point | FloatArray) -> FloatArray:
+    def _place(self, points: npt.ArrayLike) -> FloatArray:
         """From the adult template to this hand."""
-        return np.asarray(points, dtype=np.float64) * self._stretch * self._size
+        placed: FloatArray = np.asarray(points, dtype=np.float64) * self._stretch * self._size
+        return placed
 
-    def _wrist(self, points: list[tuple[float, float]]) -> FloatArray:
+    def _wrist(self, points: Points) -> FloatArray:
         return self._place(rotated(points, self._wrist_turn, (-4, 10)))
 
     def _carpal(self, outline: FloatArray) -> FloatArray:
@@ -109,58 +130,57 @@ class Hand:
     def _build_rays(self) -> dict[str, list[_Bone]]:
         spread, lean = self._rng.uniform(0.7, 1.15), self._rng.uniform(-3, 3)
         rays = {}
-        for name, (lengths, degrees, start) in RAYS.items():
-            direction = degrees * spread + lean + self._rng.uniform(-2, 2)
-            at = self._place(start) + self._rng.normal(0, 0.5, 2).clip(-1, 1)
+        for name, ray in RAYS.items():
+            direction = ray.degrees * spread + lean + self._rng.uniform(-2, 2)
+            at = self._place(ray.start) + self._rng.normal(0, 0.5, 2).clip(-1, 1)
+            thick = self._size * (0.92 if name == "little" else 1.0)
             bones = []
-            for number, (length, widths) in enumerate(zip(lengths, HALF_WIDTHS[len(lengths)], strict=True)):
+            for length, widths in zip(ray.lengths, THUMB_WIDTHS if name == "thumb" else FINGER_WIDTHS, strict=True):
                 step = rotated([(0, -length * self._rng.uniform(0.95, 1.05) * self._size)], direction)[0]
-                thick = self._size * (0.92 if name == "little" else 1.0)
-                bones.append(_Bone(at, at + step, tuple(width * thick for width in widths)))  # type: ignore[arg-type]
-                gap = (3.0 if number == 0 else 1.8) * self._size
-                at = at + step * (1 + gap / np.hypot(*step))
-                direction += self._rng.uniform(-5, 5) - (10 if name == "thumb" and number == 0 else 0)
+                bones.append(_Bone(at, at + step, np.array(widths) * thick))
+                joint = (1.8 if len(bones) > 1 else 3.0) * self._size
+                at = at + step * (1 + joint / bones[-1].length)
+                direction += self._rng.uniform(-5, 5) - (10 if name == "thumb" and len(bones) == 1 else 0)
             rays[name] = bones
         return rays
 
     def _draw_soft_tissue(self, canvas: Canvas) -> None:
         fingers = []
         for name, bones in self._rays.items():
-            axis = np.vstack([bones[0].base, *[bone.base for bone in bones[1:]], bones[-1].head])
-            pad = axis[-1] + (axis[-1] - axis[-2]) * (4.5 * self._size / np.hypot(*(axis[-1] - axis[-2])))
+            last = bones[-1]
+            pad = last.head + (last.head - last.base) * (4.5 * self._size / last.length)
             thick = (21 if name == "thumb" else 17.5) * self._size
-            fingers += [band(smooth([*axis[1 if name != "thumb" else 0 :], pad]), thick * 1.15, thick * 0.8)]
-            fingers += [ellipse(pad - (pad - axis[-1]) * 0.6, np.full(2, thick * 0.42))]
-        little, ring, middle, index, thumb = ([bone.base for bone in bones] for bones in self._rays.values())
-        web = [
-            (a[1] * 0.7 + a[2] * 0.3 + b[1] * 0.7 + b[2] * 0.3) / 2
-            for a, b in ((little, ring), (ring, middle), (middle, index))
-        ]
-        ulnar, radial = self._wrist([(-42, 20), (-43, 120)]), self._wrist([(31, 120), (29, 20)])
-        palm = smooth([*ulnar, *radial, thumb[0] + (8, 2), (thumb[0] + thumb[1]) / 2 + (9, 3), thumb[1] + (0, -4),
-                       (thumb[1] + index[1]) / 2 + (-6, 10), index[1] + (10, 0), *web[::-1], little[1] + (-9, 0)][::-1], closed=True)  # fmt: skip
+            axis = [bone.base for bone in (bones if name == "thumb" else bones[1:])]
+            fingers.append(band(smooth([*axis, last.head, pad]), thick * 1.15, thick * 0.8))
+            fingers.append(ellipse(last.head * 0.6 + pad * 0.4, np.full(2, thick * 0.42)))
+        palm = self._palm()
         canvas.fill(palm, *fingers, amount=0.16, soft_mm=0.4)
         canvas.fill(palm, *fingers, amount=0.26, round_mm=7, soft_mm=0.4)
         canvas.fill(palm, amount=0.2, round_mm=12, soft_mm=2)
 
+    def _palm(self) -> FloatArray:
+        """The outline of palm and forearm, up to the webs between the fingers."""
+        chains = {name: [bone.base for bone in bones] for name, bones in self._rays.items()}
+        fingers = [chain for name, chain in chains.items() if name != "thumb"]
+        webs = [(0.7 * (a[1] + b[1]) + 0.3 * (a[2] + b[2])) / 2 for a, b in pairwise(fingers)]
+        thumb, index, little = chains["thumb"], chains["index"], chains["little"]
+        ball = [thumb[0] + (8, 2), (thumb[0] + thumb[1]) / 2 + (9, 3), thumb[1] + (0, -4)]
+        radial = [*self._wrist([(31, 120), (29, 20)]), *ball, (thumb[1] + index[1]) / 2 + (-6, 10), index[1] + (10, 0)]
+        ulnar = [little[1] + (-9, 0), *self._wrist([(-42, 20), (-43, 120)])]
+        return smooth([*radial, *webs[::-1], *ulnar], closed=True)
+
     def _draw_forearm(self, canvas: Canvas) -> None:
-        shafts = [
-            [(-33, 23), (-14.5, 26), (-15.5, 40), (-18, 60), (-18, 130), (-33, 130), (-34, 60), (-34, 40)],
-            [(-10.5, 22.5), (20, 22.8), (19, 38), (14.5, 60), (12, 130), (-7, 130), (-7, 60), (-9.5, 38)],
-        ]
-        caps = [
-            [(-32.5, 21.5), (-30.5, 16), (-28.7, 13), (-26.5, 17), (-20, 17.5), (-15, 19), (-14.5, 24)],
-            [(-10.8, 20.8), (-11.3, 16), (-1, 13.5), (10, 9.5), (20.3, 4), (22.2, 11), (20.8, 21)],
-        ]
-        gap = 0.0 if self._open_plates else 1.4  # without a plate shaft and cap touch, and its scar shows
-        for shaft, cap in zip(shafts, caps, strict=True):
-            grown = [(cap[0][0], cap[0][1] + gap), *cap[1:-1], (cap[-1][0], cap[-1][1] + gap)]
+        """Shaft and epiphysis of each bone; once grown they touch, and where the plate was a scar shows."""
+        gap = 0.0 if self._open_plates else 1.4
+        for shaft, cap in ((ULNA, ULNA_CAP), (RADIUS, RADIUS_CAP)):
+            edge = np.zeros((len(cap), 2))
+            edge[[0, -1], 1] = gap
             canvas.fill(self._wrist(shaft), amount=0.36, rim=0.32, rim_mm=1.6, soft_mm=0.2)
-            canvas.fill(self._wrist(grown), amount=0.34, rim=0.32, rim_mm=1.1, soft_mm=0.2)
+            canvas.fill(self._wrist(cap + edge), amount=0.34, rim=0.32, rim_mm=1.1, soft_mm=0.2)
 
     def _draw_plate(self, canvas: Canvas, bone: _Bone) -> None:
-        """The growth plate near the base of a phalanx: a dark line between two white ones."""
-        at = 4.2 * self._size / float(np.hypot(*(bone.head - bone.base)))
-        reach = bone.half_widths[0] * 0.98
+        """The growth plate near the base of a phalanx: a dark line across the bone."""
+        at = 4.2 * self._size / bone.length
+        reach = float(bone.half_widths[0])
         plate = along(bone.base, bone.head, [(at, -reach), (at * 0.92, 0), (at, reach)])
         canvas.fill(band(plate, 1.3), amount=-0.35, soft_mm=0.25)

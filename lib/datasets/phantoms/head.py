@@ -1,6 +1,5 @@
-"""Where things are in a synthetic head seen from the side: the norms of cephalometry and how people differ from them."""
+"""Where things are in a synthetic head seen from the side: the norms of cephalometry and how people differ."""
 
-# ruff: noqa: RUF005 - an array plus a tuple is a sum of vectors here
 from __future__ import annotations
 
 import numpy as np
@@ -13,8 +12,8 @@ Head = dict[str, FloatArray]
 def build_head(rng: np.random.Generator) -> Head:
     """A head in the Frankfort horizontal, facing right, sella at the origin, mm, y down.
 
-    Means follow the usual norms (S-N 66 mm, N-Me 108 mm, SNA 82°, SNB 79°, mandibular plane 26°); spreads are about those
-    of orthodontic patients. The jaws vary by themselves, so all kinds of bite come up.
+    Means are near the usual norms (S-N 66 mm, N-Me 110 mm, mandibular plane 28°), spreads about those of orthodontic
+    patients. The jaws vary by themselves, so all kinds of bite come up.
 
     Returns:
         Landmarks by their abbreviations, and the construction points ``"Molar"`` (where the last teeth meet) and
@@ -60,8 +59,9 @@ def _mandible(vary: _Variation, ar: FloatArray) -> Head:
     """The ramus turns about articulare (a long or a deep face), the body about gonion (its angle)."""
     turn = vary(2.5)
     go = rotated([ar + np.array([8.0, 42.0]) * (1 + vary(0.06))], turn, ar)[0]
-    body = np.array([(54.0, 29.0), (59.0, 26.8), (60.8, 22.0), (60.4, 8.5), (66.5, -6.5)]) * (1 + vary(0.045))
-    body[2] += (vary(1.2), 0)
+    body = np.array([(54.0, 29.0), (59.0, 26.8), (61.2, 22.0), (60.4, 8.5), (66.5, -6.5)]) * (1 + vary(0.045))
+    chin = vary(1.2)
+    body[1:3, 0] += (0.6 * chin, chin)
     me, gn, pog, b, ii = rotated(body, turn + vary(3)) + go
     return {"Go": go, "Me": me, "Gn": gn, "Pog": pog, "B": b, "Ii": ii}
 

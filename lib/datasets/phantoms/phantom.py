@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import ClassVar, Protocol
 
 import numpy as np
@@ -27,7 +28,6 @@ class Anatomy(Protocol):
         centre: ``(x, y)`` that it shows in its middle.
         tilt: largest rotation on the film, degrees.
         default_size: ``(height, width)`` of the picture in pixels where none is asked for.
-        landmarks: (N, 2), in the order of the landmark set.
     """
 
     field_mm: ClassVar[tuple[float, float]]
@@ -38,7 +38,8 @@ class Anatomy(Protocol):
     def __init__(self, rng: np.random.Generator) -> None: ...
 
     @property
-    def landmarks(self) -> FloatArray: ...
+    def landmarks(self) -> FloatArray:
+        """(N, 2) mm, in the order of the landmark set."""
 
     def draw(self, canvas: Canvas) -> None:
         """Lay all tissues on the canvas."""
@@ -79,10 +80,12 @@ def make_phantom(kind: str, seed: int, size: tuple[int, int] | None = None, bits
         bits: 8 gives uint8, 9 to 16 uint16 with that many bits in use.
 
     Raises:
-        DatasetError: no phantom of that kind, a picture too small, bits out of range.
+        DatasetError: no phantom of that kind, a negative seed, a picture too small, bits out of range.
     """
     if kind not in ANATOMIES:
         raise DatasetError(f"No phantom of kind '{kind}': give one of {', '.join(sorted(ANATOMIES))}.")
+    if seed < 0:
+        raise DatasetError(f"A phantom's seed is 0 or more, not {seed}.")
     if not 8 <= bits <= 16:
         raise DatasetError(f"A phantom has 8 to 16 bits a pixel, not {bits}.")
     anatomy_class = ANATOMIES[kind]
@@ -103,14 +106,14 @@ def make_phantom(kind: str, seed: int, size: tuple[int, int] | None = None, bits
         kind=kind,
         seed=seed,
         pixels=expose(canvas.thickness, pose.scale, keep, rng, bits),
-        landmarks=Landmarks.from_points(LandmarkSet.load(kind).names, points),
+        landmarks=Landmarks.from_points(_names(kind), points),
         pixel_spacing=PixelSpacing(1 / pose.scale, 1 / pose.scale, SpacingSource.PIXEL_SPACING),
         bits=bits,
     )
 
 
 def phantom_studies(kind: str, count: int, seed: int = 0, size: tuple[int, int] | None = None) -> Iterator[Study]:
-    """``count`` synthetic studies from the seeds ``seed``, ``seed + 1`` and so on, drawn one by one as they are asked for."""
+    """``count`` synthetic studies from the seeds ``seed``, ``seed + 1`` and so on, each drawn when it is asked for."""
     for number in range(seed, seed + count):
         phantom = make_phantom(kind, number, size)
         yield Study(
@@ -122,6 +125,11 @@ def phantom_studies(kind: str, count: int, seed: int = 0, size: tuple[int, int] 
         )
 
 
+@cache
+def _names(kind: str) -> tuple[str, ...]:
+    return LandmarkSet.load(kind).names
+
+
 def _pose(anatomy: Anatomy, height: int, width: int, rng: np.random.Generator) -> Pose:
     """A pose that varies as patients do, with every landmark at least 3 % of the picture away from its border."""
     scale = min(height / anatomy.field_mm[0], width / anatomy.field_mm[1]) * rng.uniform(0.94, 1.06)
@@ -131,8 +139,8 @@ def _pose(anatomy: Anatomy, height: int, width: int, rng: np.random.Generator) -
     turned = Pose(1.0, degrees, (0.0, 0.0))
     points = turned.to_pixels(anatomy.landmarks)
     low, high = points.min(axis=0), points.max(axis=0)
-    scale = min(scale, *((size - 1 - 2 * margin) / (high - low)))
+    scale = min(scale, *((size - 2 * margin) / (high - low)))
     middle = turned.to_pixels([anatomy.centre])[0] * scale
-    shift = (size - 1) / 2 - middle + rng.uniform(-0.04, 0.04, 2) * size
-    shift = np.clip(shift, margin - low * scale, size - 1 - margin - high * scale)
+    shift = size / 2 - middle + rng.uniform(-0.04, 0.04, 2) * size
+    shift = np.clip(shift, margin - low * scale, size - margin - high * scale) - 0.5  # the picture's corner is at -0.5
     return Pose(float(scale), float(degrees), (float(shift[0]), float(shift[1])))
