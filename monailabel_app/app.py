@@ -122,10 +122,10 @@ class FARNetApp(MONAILabelApp):
             image = asked.get("image")
             if not isinstance(image, str) or not studies.get_image_uri(image):
                 raise NotFoundError(f"There is no image '{image}' in the studies.")
-            spacing = studies.pixel_spacing(image)
-            asked["pixel_spacing"] = spacing.as_dict()
         try:
             with client_errors():
+                if upload is None and asked.get("pixel_spacing") is None:
+                    asked["pixel_spacing"] = studies.pixel_spacing(asked["image"]).as_dict()
                 return self._run(asked, studies, is_file=upload is not None)
         except (InferError, ModelFileError) as error:
             raise ClientError(str(error)) from error
@@ -133,7 +133,8 @@ class FARNetApp(MONAILabelApp):
     def _run(self, asked: dict[str, Any], studies: Any, *, is_file: bool) -> dict[str, Any]:
         task = self._infers[asked["model"]]
         image = asked["image"]
-        path, params = task({**asked, "image": image if is_file else studies.get_image_uri(image)})
+        file = image if is_file else studies.get_image_uri(image)
+        path, params = task({**asked, "image": file, "skip_writer": False})
         label = path
         if asked.get("save_label") and not is_file:
             tag = asked.get("label_tag", "original")

@@ -9,5 +9,4 @@ setup_environment requirements-dev.txt
 ruff check .
 ruff format --check .
 mypy
-lint-imports
 "$PY" -m pytest "$@"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from lib.heatmaps import HeatmapCodec
 from lib.landmarks import LandmarkSet
+from lib.networks import ENCODERS, check_input_size
 
 
 class ModelCard(BaseModel):
@@ -30,7 +31,7 @@ class ModelCard(BaseModel):
     model: str
     version: str
     encoder: str
-    width: float | None = None
+    width: Annotated[float, Field(gt=0)] | None = None
     image_kernel: Literal[1, 3] = 3
     input_size: tuple[int, int]
     sigma: Annotated[float, Field(gt=0)]
@@ -38,6 +39,19 @@ class ModelCard(BaseModel):
     landmark_set: LandmarkSet
     metrics: dict[str, float | None] = {}
     training: dict[str, str | int | float | bool | None] = {}
+
+    @field_validator("encoder")
+    @classmethod
+    def _known_encoder(cls, encoder: str) -> str:
+        if encoder not in ENCODERS:
+            raise ValueError(f"there is no encoder '{encoder}' here")
+        return encoder
+
+    @field_validator("input_size")
+    @classmethod
+    def _usable_size(cls, input_size: tuple[int, int]) -> tuple[int, int]:
+        check_input_size(*input_size)
+        return input_size
 
     def codec(self) -> HeatmapCodec:
         """The codec of the fine heat maps."""

@@ -26,6 +26,9 @@ from lib.transforms import DecodeLandmarksd, FitToInputd, LoadRadiographd, resca
 
 logger = logging.getLogger(__name__)
 
+TAKEN = ("image", "device", "pixel_spacing", "skip_writer")
+"""What a request may say. Others would reach the transforms as data, or change the server for all, as ``logging``."""
+
 
 class InferError(ValueError):
     """A request that cannot be answered; one sentence."""
@@ -119,9 +122,9 @@ class LandmarkInferTask(BasicInferTask):
         return self.prediction(data)
 
     def __call__(self, request: Mapping[str, Any], callbacks: Any = None) -> tuple[str | None, dict[str, Any]]:
-        """Answer a request; keys that would change the server for others, such as its log level, are dropped."""
+        """Answer a request; what is not listed in :data:`TAKEN` is left aside."""
         self.card()
-        taken = {key: value for key, value in request.items() if key not in ("logging", "roi_size", "model_filename")}
+        taken = {key: request[key] for key in TAKEN if key in request}
         try:
             taken["device"] = choose_device(taken.get("device", "cuda"))
         except DeviceError as error:

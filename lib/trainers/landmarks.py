@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from ignite.engine import Engine, Events
 from ignite.handlers import EarlyStopping
+from monai.data import DataLoader, Dataset
 from monai.engines import SupervisedTrainer
 from monai.handlers import (
     LrScheduleHandler,
@@ -19,7 +20,7 @@ from monai.handlers import (
     stopping_fn_from_metric,
 )
 from monai.inferers import Inferer, SimpleInferer
-from monai.transforms import SelectItemsd
+from monai.transforms import Compose, SelectItemsd
 from monai.utils import set_determinism
 from monailabel.tasks.train.basic_train import BasicTrainTask, Context
 from monailabel.utils.others.generic import device_list
@@ -107,10 +108,11 @@ class LandmarkTrainTask(BasicTrainTask):
         result: dict[str, Any] = super().__call__(taken, datastore)
         return result
 
-    def check(self, request: Mapping[str, Any], datastore: Any) -> None:
-        """Refuse what cannot be trained, before anything runs; raises as :meth:`__call__` does."""
-        TrainOptions.from_request(request, self.defaults)
+    def check(self, request: Mapping[str, Any], datastore: Any) -> TrainOptions:
+        """The options of a request that can be trained; raises before anything runs what :meth:`__call__` would."""
+        options = TrainOptions.from_request(request, self.defaults)
         labelled_samples(datastore, self.card.landmark_set)
+        return options
 
     def pre_process(self, request: Mapping[str, Any], datastore: Any) -> list[dict[str, Any]]:
         """The labelled samples of this landmark set."""
@@ -130,9 +132,13 @@ class LandmarkTrainTask(BasicTrainTask):
     def network(self, context: Context) -> nn.Module:
         """The model in use, or a new network, with ImageNet weights where they are given."""
         set_determinism(seed=context.request["seed"])
-        start = self._model_in_use() if context.pretrained else None
-        if start is not None:
-            return channels_last(start.train())
+        in_use = self._model_in_use() if context.pretrained else None
+        if in_use is not None:
+            start, card = in_use
+            if card.same_network(self.card):
+                logger.info("Starting from the model in use, version %s", card.version)
+                return channels_last(start.train())
+            logger.warning("Not starting from the model in use: it is another network")
         network = build_network(self.card)
         if self.imagenet:
             load_imagenet_weights(network.encoder, self.imagenet)
@@ -146,20 +152,20 @@ class LandmarkTrainTask(BasicTrainTask):
         """
         return
 
-    def _model_in_use(self) -> nn.Module | None:
+    def _model_in_use(self) -> tuple[nn.Module, ModelCard] | None:
+        """What is served now for these landmarks, whatever its network."""
         path = next((path for path in reversed(self.start_paths) if Path(path).is_file()), None)
         if path is None:
             return None
         try:
             network, card = load_model(path)
         except ModelFileError as error:
-            logger.warning("Not starting from the model in use: %s", error)
+            logger.warning("There is no usable model in use: %s", error)
             return None
-        if not card.same_network(self.card):
-            logger.warning("Not starting from %s: it is another network or has other landmarks", path)
+        if card.landmark_set.names != self.card.landmark_set.names:
+            logger.warning("%s is for other landmarks: a model of this run will take its place", path)
             return None
-        logger.info("Starting from %s, version %s", path, card.version)
-        return network
+        return network, card
 
     # --- what the engine needs -----------------------------------------------------------------------------------
 
@@ -187,7 +193,7 @@ class LandmarkTrainTask(BasicTrainTask):
 
     def val_pre_transforms(self, context: Context) -> list[Any]:
         """File to input."""
-        return [LoadRadiographd(), FitToInputd(self.card.input_size), SelectItemsd(SAMPLE_KEYS)]
+        return _file_to_input(self.card)
 
     def train_post_transforms(self, context: Context) -> None:
         """None: the loss takes the heat maps as they are."""
@@ -264,10 +270,7 @@ class LandmarkTrainTask(BasicTrainTask):
         )
         in_use = self._model_in_use()
         if in_use is not None:
-            batches = context.evaluator.data_loader
-            publisher.set_incumbent(
-                score_network(in_use.to(context.device), batches, self.card.codec(), context.device)
-            )
+            publisher.set_incumbent(_score(*in_use, context))
         interval = context.request["val_interval"]
 
         def due(engine: Engine, epoch: int) -> bool:
@@ -283,6 +286,17 @@ class LandmarkTrainTask(BasicTrainTask):
             score = stopping_fn_from_metric("val_sdr_2mm")
             stopper = EarlyStopping(patience, score_function=score, trainer=context.trainer)
             context.evaluator.add_event_handler(Events.EPOCH_COMPLETED, stopper)
+
+
+def _file_to_input(card: ModelCard) -> list[Any]:
+    return [LoadRadiographd(), FitToInputd(card.input_size), SelectItemsd(SAMPLE_KEYS)]
+
+
+def _score(network: nn.Module, card: ModelCard, context: Context) -> float:
+    """The key metric of the model in use, at its own input size, on the images that this run holds out."""
+    dataset = Dataset(context.val_datalist, Compose(_file_to_input(card)))
+    batches = DataLoader(dataset, batch_size=context.val_batch_size)
+    return score_network(network.to(context.device), batches, card.codec(), context.device)
 
 
 def _schedule(optimizer: torch.optim.Optimizer, name: str, steps: int) -> LRScheduler:

@@ -83,7 +83,9 @@ class Publisher:
     def write_stats(self) -> None:
         """Write what ``/train`` and ``/info`` show."""
         stats = prepare_stats(self.started, self.trainer, self.evaluator)
-        stats.update(version=self.card.version, published=self.published)
+        # before the first validation it is -1, which no accuracy bar can show
+        best = max(0.0, float(stats["best_metric"]))
+        stats.update(best_metric=best, version=self.card.version, published=self.published)
         write_atomic(self.stats_path, json_text(_without_nan(stats)))
 
 

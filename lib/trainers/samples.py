@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 import numpy as np
+from fastapi import HTTPException
 
 from lib.evaluation.spacing import millimetres
 from lib.landmarks import Landmarks, LandmarkSet
-from lib.radiographs import PixelSpacing, RadiographError, RadiographHeader
+from lib.radiographs import PixelSpacing, RadiographHeader
 from lib.trainers.split import MIN_LABELS
 
 logger = logging.getLogger(__name__)
@@ -70,7 +71,8 @@ def check_count(count: int, landmark_set: LandmarkSet) -> None:
         missing = MIN_LABELS - count
         raise NotEnoughLabelsError(
             f"Training needs at least {MIN_LABELS} radiographs with submitted '{landmark_set.name}' landmarks, "
-            f"two to learn from and one to hold out; there {'is' if count == 1 else 'are'} {count}: submit {missing} more."
+            f"two to learn from and one to hold out; there {'is' if count == 1 else 'are'} {count}: "
+            f"submit {missing} more."
         )
 
 
@@ -82,8 +84,9 @@ def _sample(studies: LabelledStudies, image_id: str, landmark_set: LandmarkSet) 
         label = studies.landmarks(image_id).ordered(landmark_set.names)
         header = studies.header(image_id)
         spacing = millimetres(label, landmark_set, studies.pixel_spacing(image_id))
-    except (ValueError, RadiographError) as error:
-        logger.warning("'%s' does not train: %s", image_id, error)
+    except (ValueError, HTTPException) as error:  # what a datastore says to its clients stands in an HTTPException
+        reason = error.detail if isinstance(error, HTTPException) else error
+        logger.warning("'%s' does not train: %s", image_id, reason)
         return None
     if not label.num_placed():
         return None

@@ -9,6 +9,7 @@ from typing import Any
 from lib.configs import MODELS, TaskConfig, choose_models
 from lib.configs.presets import PRESETS
 from lib.networks import ENCODERS
+from lib.radiographs import PixelSpacing, SpacingSource
 from monailabel_app.datastores import StudiesFolder
 
 APP_DIR = Path(__file__).resolve().parents[2]
@@ -56,10 +57,14 @@ def chosen_model(options: argparse.Namespace) -> TaskConfig:
 
     Raises:
         ConfigError: they describe none.
+        UsageError: they name several.
     """
     keys = ("landmarks", "preset", "encoder", "input_size", "sigma", "imagenet")
     conf = {key: str(value) for key in keys if (value := getattr(options, key, None)) is not None}
-    return choose_models({"models": options.model, **conf}, options.model_dir)[options.model]
+    models = choose_models({"models": options.model, **conf}, options.model_dir)
+    if len(models) > 1:
+        raise UsageError(f"one model at a time, not {options.model}.")
+    return next(iter(models.values()))
 
 
 def existing_studies(options: argparse.Namespace, config: TaskConfig) -> StudiesFolder:
@@ -72,6 +77,18 @@ def existing_studies(options: argparse.Namespace, config: TaskConfig) -> Studies
     if not folder.is_dir():
         raise UsageError(f"there is no folder {folder}: make one with 'import' or 'phantoms'.")
     return StudiesFolder(folder, {config.name: config.landmark_set})
+
+
+def stated_spacing(millimetres: float) -> PixelSpacing:
+    """The size of a pixel as the user states it.
+
+    Raises:
+        UsageError: no such pixel can be.
+    """
+    try:
+        return PixelSpacing(millimetres, millimetres, SpacingSource.USER)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
 
 
 def number_text(value: Any, digits: int = 2, unit: str = "") -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lib.datasets import read_aasce, read_hand, read_isbi2015
 from lib.landmarks import LandmarkSet
-from monailabel_app.cli.common import UsageError
+from monailabel_app.cli.common import UsageError, stated_spacing
 from monailabel_app.cli.store import store_studies
 
 READERS = ("senior", "junior", "mean")
@@ -47,6 +47,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(options: argparse.Namespace) -> int:
     """Import, and say how many."""
+    stated_spacing(options.pixel_spacing)
     if options.dataset == "isbi2015":
         landmark_set, studies = "cephalometric_19", read_isbi2015(options.source, options.reader, options.pixel_spacing)
         if options.images:

@@ -12,9 +12,9 @@ from lib.evaluation import save_overlay
 from lib.formats import json_text, markups_document, result_document, write_atomic, write_csv
 from lib.infers import LandmarkInferTask, Prediction
 from lib.landmarks import Landmarks
-from lib.radiographs import EXTENSIONS, PixelSpacing, RadiographError, SpacingSource, read_radiograph
+from lib.radiographs import EXTENSIONS, PixelSpacing, RadiographError, read_radiograph
 from lib.trainers.memory import keep_freed_memory
-from monailabel_app.cli.common import UsageError, add_model_arguments, chosen_model
+from monailabel_app.cli.common import UsageError, add_model_arguments, chosen_model, stated_spacing
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
     keep_freed_memory()
     task = chosen_model(options).infer_task()
     task.card()
-    spacing = _stated(options.pixel_spacing)
+    spacing = None if options.pixel_spacing is None else stated_spacing(options.pixel_spacing)
     options.output.mkdir(parents=True, exist_ok=True)
     names = _names(_files(options.images))
     rows: list[tuple[str, Landmarks, PixelSpacing]] = []
@@ -74,15 +74,6 @@ def _write(found: Prediction, task: LandmarkInferTask, stem: Path) -> None:
     write_atomic(f"{stem}.json", json_text(result))
     pixels = read_radiograph(found.header.path).pixels
     save_overlay(Path(f"{stem}.overlay.jpg"), pixels, found.landmarks, task.landmark_set, title=stem.name)
-
-
-def _stated(millimetres: float | None) -> PixelSpacing | None:
-    if millimetres is None:
-        return None
-    try:
-        return PixelSpacing(millimetres, millimetres, SpacingSource.USER)
-    except ValueError as error:
-        raise UsageError(str(error)) from error
 
 
 def _files(paths: list[Path]) -> list[Path]:

@@ -25,11 +25,15 @@ def train(
     run_sync: bool = False,
     enqueue: bool = False,
 ) -> Any:
-    """Start a training; what cannot work is refused now, with a sentence, instead of failing in the background."""
+    """Start a training; what cannot work is refused now, with a sentence, instead of failing in the background.
+
+    Only the options themselves go on: upstream would let ``model`` overrule the address, and ``bundle_path`` add to what
+    Python imports.
+    """
     app = request.app.state.farnet
     task = app._trainers[app.checked_trainer(model)]
     try:
-        task.check(params or {}, app.datastore())
+        options = task.check(params or {}, app.datastore())
     except (OptionsError, NotEnoughLabelsError) as error:
         raise ClientError(str(error)) from error
-    return run_model(model, params, run_sync, enqueue)
+    return run_model(model, options.model_dump(), run_sync, enqueue)

@@ -103,8 +103,8 @@ def test_a_head_faces_right_and_is_put_together_as_heads_are(seed):
     assert x["Pog"] > x["Gn"] > x["Me"] > x["Go"]
     assert x["ANS"] > x["A"]
     assert min(x["UL"] - x["Is"], x["LL"] - x["Ii"], x["Pog'"] - x["Pog"]) > 5
-    assert 55 < np.hypot(*(head["N"] - head["S"])) < 80
-    assert 90 < np.hypot(*(head["N"] - head["Me"])) < 135
+    assert 50 < np.hypot(*(head["N"] - head["S"])) < 80
+    assert 85 < np.hypot(*(head["N"] - head["Me"])) < 140
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -181,7 +181,7 @@ def test_profile_landmarks_lie_on_the_edge_between_skin_and_air(seed):
     film = _Film(head)
     outwards = {"Upper lip": (1, 0), "Lower lip": (1, 0), "Soft-tissue pogonion": (1, 0), "Subnasale": (0.7, 0.7)}
     for name, step in outwards.items():
-        assert film(points[name] + 1.2 * np.array(step)) == 0.0, name
+        assert film(points[name] + 1.2 * np.array(step)) < 0.05, name
         assert film(points[name] - 1.2 * np.array(step)) > 0.3, name
 
 

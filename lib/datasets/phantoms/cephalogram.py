@@ -22,7 +22,7 @@ class Cephalogram:
     """A head on a film: soft tissue, neck, skull, jaws, sometimes the head holder."""
 
     field_mm: ClassVar[tuple[float, float]] = (236.0, 190.0)
-    centre: ClassVar[tuple[float, float]] = (14.0, 22.0)
+    centre: ClassVar[tuple[float, float]] = (17.0, 22.0)
     tilt: ClassVar[float] = 10.0
     default_size: ClassVar[tuple[int, int]] = (600, 480)
 

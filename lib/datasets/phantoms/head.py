@@ -12,8 +12,8 @@ Head = dict[str, FloatArray]
 def build_head(rng: np.random.Generator) -> Head:
     """A head in the Frankfort horizontal, facing right, sella at the origin, mm, y down.
 
-    Means are near the usual norms (S-N 66 mm, N-Me 110 mm, mandibular plane 28°), spreads about those of orthodontic
-    patients. The jaws vary by themselves, so all kinds of bite come up.
+    Means are near the usual norms (SNA 81°, SNB 79°, S-N 65 mm, N-Me 110 mm, Frankfort to mandibular plane 26°),
+    spreads about those of orthodontic patients. The jaws vary by themselves, so all kinds of bite come up.
 
     Returns:
         Landmarks by their abbreviations, and the construction points ``"Molar"`` (where the last teeth meet) and
@@ -22,7 +22,7 @@ def build_head(rng: np.random.Generator) -> Head:
     vary = _Variation(rng)
     head: Head = {
         "S": np.zeros(2),
-        "N": rotated([(66 + vary(3), 0)], -8 + vary(3))[0],
+        "N": rotated([(64.5 + vary(3), 0)], -8 + vary(3))[0],
         "Or": vary.near(47, 18, 2.0),
         "Po": vary.near(-21, 18, 2.2),
         "Ar": vary.near(-13.5, 29, 1.8),
@@ -50,8 +50,8 @@ class _Variation:
 
 def _maxilla(vary: _Variation) -> Head:
     tilt = vary(3)
-    pns = vary.near(16, 39, 2.2)
-    ans = pns + rotated([(45 + vary(2.5), 0)], tilt)[0]
+    pns = vary.near(18, 39, 2.2)
+    ans = pns + rotated([(47.5 + vary(2.5), 0)], tilt)[0]
     return {"PNS": pns, "ANS": ans, "A": ans + rotated([vary.near(-2.8, 7.5, 0.8)], tilt)[0]}
 
 
@@ -59,7 +59,7 @@ def _mandible(vary: _Variation, ar: FloatArray) -> Head:
     """The ramus turns about articulare (a long or a deep face), the body about gonion (its angle)."""
     turn = vary(2.5)
     go = rotated([ar + np.array([8.0, 42.0]) * (1 + vary(0.06))], turn, ar)[0]
-    body = np.array([(54.0, 29.0), (59.0, 26.8), (61.2, 22.0), (60.4, 8.5), (66.5, -6.5)]) * (1 + vary(0.045))
+    body = np.array([(59.0, 29.0), (64.0, 26.8), (66.2, 22.0), (65.4, 8.5), (71.5, -6.5)]) * (1 + vary(0.045))
     chin = vary(1.2)
     body[1:3, 0] += (0.6 * chin, chin)
     me, gn, pog, b, ii = rotated(body, turn + vary(3)) + go
