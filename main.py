@@ -6,11 +6,11 @@ from pathlib import Path
 # main.py may be run from any folder, and MONAI Label takes the app's folder from the path again after loading
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from monailabel_app.app import FARNetApp
-
-__all__ = ["FARNetApp"]
-
-if __name__ == "__main__":
+if __name__ == "__main__":  # the command line does not wait for all that a server needs
     from monailabel_app.cli import main
 
     sys.exit(main())
+
+from monailabel_app.app import FARNetApp
+
+__all__ = ["FARNetApp"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -22,6 +23,7 @@ from lib.landmarks import LandmarkSetError
 from lib.trainers.memory import keep_freed_memory
 from monailabel_app.batch import BatchPrediction
 from monailabel_app.datastores import StudiesFolder
+from monailabel_app.datastores.rules import ORIGINAL, checked_tag
 from monailabel_app.errors import ClientError, NotFoundError, client_errors
 from monailabel_app.routes import install_routes
 
@@ -133,11 +135,11 @@ class FARNetApp(MONAILabelApp):
     def _run(self, asked: dict[str, Any], studies: Any, *, is_file: bool) -> dict[str, Any]:
         task = self._infers[asked["model"]]
         image = asked["image"]
+        tag = checked_tag(asked.get("label_tag", ORIGINAL))
         file = image if is_file else studies.get_image_uri(image)
         path, params = task({**asked, "image": file, "skip_writer": False})
         label = path
         if asked.get("save_label") and not is_file:
-            tag = asked.get("label_tag", "original")
             info = {"model": asked["model"], "version": params["version"], "params": params}
             label = studies.save_label(image, path, tag, info)
         return {"label": label, "tag": "original", "file": path, "params": params}
@@ -157,11 +159,14 @@ class FARNetApp(MONAILabelApp):
 
 
 def _configured(conf: Mapping[str, str], model_dir: Path, studies: str) -> dict[str, TaskConfig]:
-    """The models, or the end of the program with one sentence: raised, it would drown in the server's traceback."""
+    """The models, or the end of the program with one sentence; the server would drown it in a traceback if raised."""
     try:
         if studies.startswith(("http://", "https://")):
             raise ConfigError("Studies on a DICOMweb server cannot be used yet: give a folder of radiographs.")
         return choose_models(conf, model_dir)
     except (ConfigError, LandmarkSetError) as error:
         sys.stderr.write(f"farnet: {error}\n")
+        sys.stderr.flush()
+        if "monailabel.app" in sys.modules:  # the server is starting
+            os._exit(2)
         raise SystemExit(2) from error

@@ -158,10 +158,12 @@ class Landmarks(Sequence[Landmark]):
         """Refuse a point outside the image.
 
         Raises:
-            LandmarksError: a position outside ``-0.5 <= x <= width - 0.5`` and ``-0.5 <= y <= height - 0.5``.
+            LandmarksError: a position outside ``-0.5 <= x <= width - 0.5`` and ``-0.5 <= y <= height - 0.5``, by more
+                than a thousandth of a pixel, which is lost on the way to millimetres and back.
         """
+        low, right, bottom = -0.501, width - 0.499, height - 0.499
         for item in self.items:
-            if item.state.has_position and not (-0.5 <= item.x <= width - 0.5 and -0.5 <= item.y <= height - 0.5):
+            if item.state.has_position and not (low <= item.x <= right and low <= item.y <= bottom):
                 raise LandmarksError(
                     f"Landmark '{item.name}' at ({item.x:.1f}, {item.y:.1f}) lies outside the image of "
                     f"{width} x {height} pixels."

@@ -29,6 +29,7 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, LRScheduler, S
 
 from lib.checkpoints import ModelCard, ModelFileError, build_network, load_model
 from lib.networks import channels_last, load_imagenet_weights
+from lib.radiographs import RadiographError
 from lib.trainers.metrics import LandmarkMetric, mre_mm, mre_px, score_network, sdr_2mm
 from lib.trainers.objective import CoarseToFineLoss
 from lib.trainers.options import TrainOptions
@@ -97,6 +98,7 @@ class LandmarkTrainTask(BasicTrainTask):
         Raises:
             OptionsError: an option that cannot be used.
             NotEnoughLabelsError: fewer labels than are needed.
+            RadiographError: the pixels of a labelled radiograph cannot be read.
         """
         options = TrainOptions.from_request(request, self.defaults)
         taken = {
@@ -105,7 +107,12 @@ class LandmarkTrainTask(BasicTrainTask):
             "dataloader": "DataLoader",
             "model": self.card.model,
         }
-        result: dict[str, Any] = super().__call__(taken, datastore)
+        try:
+            result: dict[str, Any] = super().__call__(taken, datastore)
+        except RuntimeError as error:
+            if isinstance(error.__cause__, RadiographError):  # MONAI wraps what its transforms raise
+                raise error.__cause__ from error
+            raise
         return result
 
     def check(self, request: Mapping[str, Any], datastore: Any) -> TrainOptions:

@@ -31,7 +31,7 @@ class ProgressBar:
         self.bar = tqdm(total=per_epoch * (engine.state.max_epochs or 0), unit="step", desc="epoch 1")
 
     def _step(self, engine: Engine) -> None:
-        shown = {"loss": f"{float(engine.state.output['loss']):.4f}"}
+        shown = {"loss": f"{engine.state.output['loss'].detach().item():.4f}"}
         for name, value in self.evaluator.state.metrics.items():
             shown[name.removeprefix("val_")] = f"{value:.3f}"
         self.bar.set_description(f"epoch {engine.state.epoch}/{engine.state.max_epochs}")

@@ -77,13 +77,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SENTENCES as error:
         sys.stderr.write(f"farnet {options.command}: {error}\n")
         return 2
+    except BrokenPipeError:  # the reader of a pipe has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except OSError as error:
         sys.stderr.write(f"farnet {options.command}: {error.strerror or error}: {error.filename or ''}\n")
         return 2
     except KeyboardInterrupt:
         sys.stderr.write(f"farnet {options.command}: interrupted\n")
         return 130
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     return int(code or 0)

@@ -38,21 +38,23 @@ def infer(
     """Landmarks of an image of the studies, of an uploaded file, or of a session.
 
     Answers the JSON result (``output=json``), the Slicer markups file (``output=image``), or both as multipart. Not
-    ``async``, so that it runs beside the event
-    loop: upstream answers nothing else during an inference.
+    ``async``, so that it runs beside the event loop: upstream answers nothing else during an inference. An upload is
+    gone afterwards, also if it is refused; upstream's background tasks do not run then.
     """
     app = request.app.state.farnet
     app.checked_model(model)
     asked: dict[str, Any] = {**checked_params(params), "model": model, "image": image}
     if output == ResultType.dicom_seg:
         raise ClientError("Landmarks are no segmentation: ask for output=json or output=image.")
-    if file is not None:
-        asked["upload"] = _received(file, background)
-    elif session_id:
-        asked["upload"] = _session_image(app, session_id)
-    elif not image:
-        raise ClientError("Say which radiograph: image=ID of the studies, or upload a file.")
-    return send_response(app.datastore(), app.infer(asked), output, background)
+    with tempfile.TemporaryDirectory(prefix="farnet-upload-") as folder:
+        if file is not None:
+            asked["upload"] = _received(file, Path(folder))
+        elif session_id:
+            asked["upload"] = _session_image(app, session_id)
+        elif not image:
+            raise ClientError("Say which radiograph: image=ID of the studies, or upload a file.")
+        result = app.infer(asked)
+    return send_response(app.datastore(), result, output, background)
 
 
 @router.post("/batch/infer/{model}", summary="Find the landmarks of many radiographs")
@@ -87,11 +89,9 @@ def checked_params(text: str) -> dict[str, Any]:
     return params
 
 
-def _received(file: UploadFile, background: BackgroundTasks) -> Path:
+def _received(file: UploadFile, folder: Path) -> Path:
     name = (file.filename or "").lower()
     extension = next((known for known in EXTENSIONS if name.endswith(known)), "")
-    folder = Path(tempfile.mkdtemp(prefix="farnet-upload-"))
-    background.add_task(shutil.rmtree, folder, ignore_errors=True)
     if file.size is not None and file.size > MAX_IMAGE_BYTES:
         raise TooLargeError(f"The file is larger than the {MAX_IMAGE_BYTES >> 20} MB that a radiograph may have.")
     path = folder / f"upload{extension}"

@@ -27,8 +27,8 @@ def train(
 ) -> Any:
     """Start a training; what cannot work is refused now, with a sentence, instead of failing in the background.
 
-    Only the options themselves go on: upstream would let ``model`` overrule the address, and ``bundle_path`` add to what
-    Python imports.
+    Only the options themselves go on: upstream would let ``model`` overrule the address, and ``bundle_path``
+    change what Python imports.
     """
     app = request.app.state.farnet
     task = app._trainers[app.checked_trainer(model)]

@@ -1,0 +1,133 @@
+"""What ``--conf`` makes of the models."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from lib.configs import MODELS, PRESETS, ConfigError, choose_models
+from lib.landmarks import LandmarkSet
+
+DIR = Path("model")
+
+
+def choose(**conf):
+    return choose_models(conf, DIR)
+
+
+@pytest.fixture
+def own_set(tmp_path):
+    path = tmp_path / "my pelvis.yaml"
+    points = [{"name": n, "abbreviation": n[0], "definition": f"The {n}."} for n in ("Left", "Right")]
+    path.write_text(yaml.safe_dump({"name": "pelvis", "title": "P", "input_size": [160, 224], "landmarks": points}))
+    return path
+
+
+def test_the_models_that_there_are():
+    assert {name: LandmarkSet.load(set_name).name for name, (set_name, _) in MODELS.items()} == {
+        "farnet_ceph": "cephalometric_19",
+        "farnet_hand": "hand_37",
+        "farnet_spine": "spine_68",
+        "farnet_demo": "cephalometric_19",
+    }
+    assert list(choose(models=" farnet_hand ,farnet_ceph,, farnet_hand")) == ["farnet_hand", "farnet_ceph"]
+
+
+def test_the_paper_is_the_default():
+    card = choose(models="farnet_ceph")["farnet_ceph"].card()
+    assert (card.encoder, card.input_size, card.sigma) == ("densenet121", (800, 640), 10.0)
+    assert (card.width, card.image_kernel, card.version) == (None, 3, "untrained")
+    assert choose(models="farnet_hand")["farnet_hand"].card().input_size == (512, 512)
+    training = PRESETS["full"].training
+    assert (training.optimizer, training.learning_rate, training.schedule, training.max_epochs) == (
+        "adam",
+        1e-4,
+        "step",
+        300,
+    )
+
+
+@pytest.mark.parametrize(
+    ("conf", "encoder", "input_size", "sigma"),
+    [
+        ({}, "densenet121", (800, 640), 10.0),
+        ({"preset": "lite"}, "lite", (384, 320), 5.0),  # 400 x 320 is no multiple of 32
+        ({"preset": "lite", "encoder": "densenet169"}, "densenet169", (384, 320), 5.0),
+        ({"encoder": "efficientnet_b0", "sigma": "7.5"}, "efficientnet_b0", (800, 640), 7.5),
+        ({"input_size": "416X320"}, "densenet121", (416, 320), 10.0),
+        ({"preset": "lite", "input_size": " 64 x 96 ", "sigma": "0.5"}, "lite", (64, 96), 0.5),
+        ({"preset": "", "encoder": "", "input_size": "", "sigma": ""}, "densenet121", (800, 640), 10.0),
+    ],
+)
+def test_what_can_be_chosen(conf, encoder, input_size, sigma):
+    card = choose(models="farnet_ceph", **conf)["farnet_ceph"].card()
+    assert (card.encoder, card.input_size, card.sigma) == (encoder, input_size, sigma)
+
+
+def test_the_demo_model_is_the_small_one():
+    config = choose(models="farnet_demo")["farnet_demo"]
+    assert config.preset is PRESETS["lite"]
+    assert config.card().encoder == "lite"
+    assert config.train_task().half
+
+
+def test_imagenet_goes_to_the_training():
+    assert choose(models="farnet_ceph", imagenet="weights.pth")["farnet_ceph"].train_task().imagenet == "weights.pth"
+
+
+def test_a_set_of_ones_own_becomes_a_model(own_set):
+    (config,) = choose(landmarks=str(own_set)).values()
+    assert config.name == "farnet_pelvis"
+    assert config.landmark_set.names == ("Left", "Right")
+    assert config.card().input_size == (160, 224)
+    assert config.published == DIR / "farnet_pelvis.pt"
+    assert list(choose(landmarks=str(own_set), models="farnet_pelvis, farnet_demo")) == ["farnet_pelvis", "farnet_demo"]
+
+
+def test_a_set_for_a_model_that_there_is(own_set):
+    config = choose(landmarks=str(own_set), models="farnet_ceph")["farnet_ceph"]
+    assert config.landmark_set.name == "pelvis"
+    assert choose(landmarks="hand_37", models="farnet_demo")["farnet_demo"].card().input_size == (256, 256)
+
+
+@pytest.mark.parametrize(
+    ("conf", "sentence"),
+    [
+        ({}, r"Say which models to use: --conf models NAME\[,NAME...\] of farnet_ceph, farnet_hand"),
+        ({"models": " , "}, "Say which models to use"),
+        ({"models": "farnet_foot"}, "Unknown model 'farnet_foot': choose of farnet_ceph, farnet_hand, farnet_spine"),
+        ({"models": "farnet_demo,../x"}, r"Unknown model '\.\./x'"),
+        ({"models": "farnet_demo", "landmarks": "feet"}, "No landmark set 'feet': give one of cephalometric_19"),
+        ({"models": "farnet_demo", "preset": "huge"}, "Unknown preset 'huge': choose one of full, lite"),
+        ({"models": "farnet_demo", "encoder": "vgg"}, "Unknown encoder 'vgg': choose one of densenet121"),
+        ({"models": "farnet_demo", "input_size": "800"}, "Input size '800' is not of the form HEIGHTxWIDTH"),
+        ({"models": "farnet_demo", "input_size": "-64x64"}, "Input size '-64x64' is not of the form HEIGHTxWIDTH"),
+        ({"models": "farnet_demo", "input_size": "x"}, "Input size 'x' is not of the form"),
+        ({"models": "farnet_demo", "input_size": "800x650"}, "nearest good size is 800 x 640"),
+        ({"models": "farnet_demo", "input_size": "0x64"}, "nearest good size is 32 x 64"),
+        ({"models": "farnet_demo", "sigma": "wide"}, r"Sigma 'wide' is not a number from 0\.5 to 100"),
+        ({"models": "farnet_demo", "sigma": "0"}, "Sigma '0' is not a number"),
+        ({"models": "farnet_demo", "sigma": "nan"}, "Sigma 'nan' is not a number"),
+        ({"models": "farnet_demo", "sigma": "101"}, "Sigma '101' is not a number"),
+    ],
+)
+def test_what_cannot_be_chosen(conf, sentence):
+    with pytest.raises(ConfigError, match=sentence):
+        choose_models(conf, DIR)
+
+
+def test_a_faulty_set_of_ones_own(tmp_path):
+    path = tmp_path / "faulty.yaml"
+    path.write_text("name: x\ntitle: X\ninput_size: [64, 64]\nlandmarks: []\n")
+    with pytest.raises(ConfigError, match=r"Landmark set faulty\.yaml: landmarks: .* at least 1 item"):
+        choose(landmarks=str(path))
+
+
+def test_the_users_weights_come_before_those_of_the_app(tmp_path):
+    config = choose_models({"models": "farnet_ceph"}, tmp_path)["farnet_ceph"]
+    assert config.current is None
+    (tmp_path / "pretrained_farnet_ceph.pt").touch()
+    assert config.current == tmp_path / "pretrained_farnet_ceph.pt"
+    (tmp_path / "farnet_ceph.pt").touch()
+    assert config.current == tmp_path / "farnet_ceph.pt"
+    assert config.runs == tmp_path / "farnet_ceph"

@@ -1,0 +1,156 @@
+"""The train task: what is learnt, repeated, masked and refused."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from lib.checkpoints import load_model, read_card
+from lib.landmarks import Landmark, Landmarks, State
+from lib.radiographs import RadiographError
+from lib.trainers import OptionsError
+from lib.trainers.samples import NotEnoughLabelsError
+from lib.trainers.split import held_out
+from monailabel_app.datastores import StudiesFolder
+from tests.tiny import CEPH, FAST, mean_error, phantom_folder, tiny_config
+
+SHORT = {**FAST, "max_epochs": 1, "val_interval": 1}
+
+
+def errors(config, studies, images, path=None):
+    """Mean error of each image in pixels, with the model in use or the one at ``path``."""
+    task = config.infer_task()
+    if path is not None:
+        task.path = [str(path)]
+    return [
+        mean_error(task.predict(studies.get_image_uri(image), "cpu").landmarks, studies.landmarks(image))
+        for image in images
+    ]
+
+
+def state_of(path):
+    return load_model(path)[0].state_dict()
+
+
+def strict_json(path):
+    def refuse(name):
+        raise AssertionError(f"{name} is no JSON")
+
+    return json.loads(path.read_text(), parse_constant=refuse)
+
+
+def test_training_finds_landmarks_on_images_it_never_saw(trained, studies):
+    images = studies.list_images()
+    unseen = sorted(held_out(images, 0.2))
+    seen = sorted(set(images) - set(unseen))
+    assert (len(seen), len(unseen)) == (9, 3)
+    before, after = (
+        {name: np.mean(errors(trained, studies, part, path)) for name, part in (("seen", seen), ("unseen", unseen))}
+        for path in (trained.paths[0], trained.published)
+    )
+    assert before["unseen"] > 25  # pixels of 160 x 128: nothing is known
+    assert after["seen"] < 0.12 * before["seen"]
+    assert after["unseen"] < 0.2 * before["unseen"]
+
+
+def test_the_card_tells_how_the_model_came_to_be(trained, studies):
+    card, stats = read_card(trained.published), strict_json(trained.runs / "train_stats.json")
+    assert (card.model, card.encoder, card.input_size, card.sigma) == ("farnet_demo", "lite", (128, 96), 3.0)
+    assert (card.training["images"], card.training["held_out"]) == (9, 3)
+    assert card.training["learning_rate"] == 2e-3
+    assert card.training["pretrained"] is True
+    assert card.training["epoch"] == stats["eval"]["best_metric_epoch"]
+    assert card.metrics["val_sdr_2mm"] == stats["best_metric"] > 0.1
+    assert 0 < card.metrics["val_mre_px"] < card.metrics["val_mre_mm"]  # a pixel of the phantoms has about 1.5 mm
+    assert (stats["version"], stats["published"], stats["epoch"]) == (card.version, True, 30)
+    assert set(stats["eval"]["metrics"]) == {"val_sdr_2mm", "val_mre_px", "val_mre_mm"}
+    assert "total_time" in stats
+
+
+def test_the_published_figures_are_those_of_the_published_model(trained, studies):
+    unseen = sorted(held_out(studies.list_images(), 0.2))
+    assert np.mean(errors(trained, studies, unseen)) == pytest.approx(
+        read_card(trained.published).metrics["val_mre_px"], abs=0.15
+    )  # float16 and fused heads round a little
+
+
+def test_the_same_seed_trains_the_same_model(tmp_path, studies):
+    states = []
+    for folder, seed in (("a", 5), ("b", 5), ("c", 6)):
+        config = tiny_config(tmp_path / folder, input_size="64x64")
+        config.train_task()({**SHORT, "augment": True, "seed": seed}, studies)
+        states.append(state_of(config.published))
+    first, same, other = states
+    assert all(torch.equal(value, same[key]) for key, value in first.items())
+    assert any(not torch.equal(value, other[key]) for key, value in first.items())
+
+
+def test_missing_landmarks_and_unknown_millimetres(tmp_path, studies):
+    """One landmark is in no label, each image lacks others, and no file says its millimetres."""
+    partly = StudiesFolder(tmp_path / "partly", {"farnet_demo": CEPH})
+    for number, image in enumerate(studies.list_images()[:5]):
+        absent = {0, number + 1, number + 2}
+        items = [
+            Landmark(item.name, state=State.MISSING) if index in absent else item
+            for index, item in enumerate(studies.landmarks(image))
+        ]
+        partly.import_study(image, studies.get_image_uri(image), Landmarks(tuple(items)), CEPH)
+    config = tiny_config(tmp_path / "model", input_size="64x64")
+    result = config.train_task()({**SHORT, "max_epochs": 3, "augment": True}, partly)
+    assert all(torch.isfinite(value).all() for value in state_of(config.published).values())
+    assert np.isfinite(result["eval"]["metrics"]["val_mre_px"])
+    assert np.isnan(result["eval"]["metrics"]["val_mre_mm"])
+    stats = strict_json(config.runs / "train_stats.json")
+    assert stats["eval"]["metrics"]["val_mre_mm"] is None
+    assert stats["eval"]["metrics"]["val_mre_px"] > 0
+    assert read_card(config.published).metrics["val_mre_mm"] is None
+    found = config.infer_task().predict(partly.get_image_uri(partly.list_images()[0]), "cpu")
+    assert np.isfinite(found.landmarks.points()).all()
+
+
+def test_early_stopping(tmp_path, studies):
+    config = tiny_config(tmp_path, input_size="64x64")
+    request = {**SHORT, "max_epochs": 12, "learning_rate": 1e-9, "optimizer": "adam", "early_stop_patience": 2}
+    result = config.train_task()({**request, "schedule": "step"}, studies)
+    assert result["epoch"] == 3
+
+
+@pytest.mark.parametrize("request_", [{"name": "../../x"}, {"name": "/tmp/x"}, {"optimizer": "sgd"}])
+def test_refused_requests_leave_no_trace(tmp_path, studies, request_):
+    config = tiny_config(tmp_path / "app" / "model")
+    for train in (config.train_task(), config.train_task().check):
+        with pytest.raises(OptionsError, match=f"Training option '{next(iter(request_))}' cannot be"):
+            train({**SHORT, **request_}, studies)
+    assert list(tmp_path.rglob("*")) == []
+
+
+def test_too_few_labels(tmp_path):
+    studies = phantom_folder(tmp_path / "studies", 2)
+    config = tiny_config(tmp_path / "model")
+    for train in (config.train_task(), config.train_task().check):
+        with pytest.raises(NotEnoughLabelsError, match=r"at least 3 .* there are 2: submit 1 more"):
+            train(SHORT, studies)
+    assert not config.runs.exists()
+
+
+def test_a_damaged_image_is_named(tmp_path):
+    studies = phantom_folder(tmp_path / "studies", 4)
+    for image in studies.list_images():  # the header is whole, the pixels are not
+        with Path(studies.get_image_uri(image)).open("r+b") as file:
+            file.truncate(3000)
+    with pytest.raises(RadiographError, match=r"cephalometric_19_phantom_0\d+\.png"):
+        tiny_config(tmp_path / "model").train_task()(SHORT, studies)
+
+
+def test_what_viewers_are_offered(tmp_path):
+    task = tiny_config(tmp_path).train_task()
+    info = task.info()
+    assert info["labels"] == {name: index for index, name in enumerate(CEPH.names)}
+    assert info["config"]["max_epochs"] == 100
+    assert info["config"]["device"][-1] == "cpu"
+    assert "dataset" not in info["config"]
+    assert "tracking" not in info["config"]
+    assert task.stats() == {}
+    json.dumps(info, allow_nan=False)

@@ -1,0 +1,73 @@
+"""Training options as viewers, REST clients and the command line send them."""
+
+import pytest
+import torch
+
+from lib.trainers import OptionsError, TrainOptions
+
+DEFAULTS = TrainOptions(max_epochs=7, optimizer="adamw", learning_rate=2e-3)
+
+
+def options(**request):
+    return TrainOptions.from_request(request, DEFAULTS)
+
+
+def test_the_models_defaults_hold_where_a_request_says_nothing():
+    chosen = options()
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    assert chosen == DEFAULTS.model_copy(update={"device": device})
+
+
+@pytest.mark.parametrize(
+    ("request_", "expected"),
+    [
+        ({"max_epochs": "12", "train_batch_size": 4.0}, {"max_epochs": 12, "train_batch_size": 4}),
+        ({"pretrained": "false", "augment": 0}, {"pretrained": False, "augment": False}),
+        ({"pretrained": "True"}, {"pretrained": True}),
+        ({"device": ["cpu", "cuda"]}, {"device": "cpu"}),
+        ({"optimizer": ["adam", "adamw"], "schedule": "cosine"}, {"optimizer": "adam", "schedule": "cosine"}),
+        ({"name": " run_1 "}, {"name": "run_1"}),
+        ({"max_epochs": None, "learning_rate": ""}, {"max_epochs": 7, "learning_rate": 2e-3}),
+        ({"learning_rate": "1e-3", "val_split": 0.5, "seed": 2**32 - 1}, {"learning_rate": 1e-3, "val_split": 0.5}),
+        ({"gpus": "0,1", "multi_gpu": True}, {"gpus": "0,1", "multi_gpu": True}),
+        # what viewers send along
+        ({"client_id": "slicer", "model": "x", "dataset": "SmartCacheDataset", "tracking": ["mlflow"]}, {}),
+    ],
+)
+def test_requests(request_, expected):
+    chosen = options(**request_)
+    for name, value in expected.items():
+        assert getattr(chosen, name) == value, name
+        assert type(getattr(chosen, name)) is type(value), name
+
+
+@pytest.mark.parametrize(
+    ("request_", "sentence"),
+    [
+        ({"name": "../../x"}, r"Training option 'name' cannot be '\.\./\.\./x': String should match pattern"),
+        ({"name": ".."}, r"'name' cannot be '\.\.'"),
+        ({"name": "/tmp/x"}, "'name' cannot be '/tmp/x'"),
+        ({"name": "a\nb"}, "'name' cannot be"),
+        ({"name": "x" * 65}, "'name' cannot be"),
+        ({"max_epochs": 0}, "'max_epochs' cannot be 0: Input should be greater than or equal to 1"),
+        ({"max_epochs": "many"}, "'max_epochs' cannot be 'many': Input should be a valid integer"),
+        ({"max_epochs": 1.5}, "'max_epochs' cannot be 1.5"),
+        ({"train_batch_size": -1}, "'train_batch_size' cannot be -1"),
+        ({"val_split": 1.0}, r"'val_split' cannot be 1\.0: Input should be less than or equal to 0\.9"),
+        ({"val_split": 0}, "'val_split' cannot be 0: Input should be greater than 0"),
+        ({"learning_rate": 0}, "'learning_rate' cannot be 0"),
+        ({"learning_rate": float("nan")}, "'learning_rate' cannot be nan"),
+        ({"optimizer": "sgd"}, "'optimizer' cannot be 'sgd': Input should be 'adam' or 'adamw'"),
+        ({"schedule": {"a": 1}}, r"'schedule' cannot be \{'a': 1\}"),
+        ({"pretrained": "perhaps"}, "'pretrained' cannot be 'perhaps'"),
+        ({"seed": -1}, "'seed' cannot be -1"),
+        ({"seed": []}, r"'seed' cannot be \[\]"),
+        ({"gpus": "all; rm -rf"}, "'gpus' cannot be 'all; rm -rf'"),
+        ({"gpus": 0}, "'gpus' cannot be 0"),
+        ({"device": "tpu"}, "There is no device 'tpu' here: choose of cpu"),
+    ],
+)
+def test_what_cannot_be_used_is_named(request_, sentence):
+    with pytest.raises(OptionsError, match=sentence) as refusal:
+        options(**request_)
+    assert "\n" not in str(refusal.value)
