@@ -34,7 +34,7 @@ from lib.trainers.metrics import LandmarkMetric, mre_mm, mre_px, score_network, 
 from lib.trainers.objective import CoarseToFineLoss
 from lib.trainers.options import TrainOptions
 from lib.trainers.progress import ProgressBar
-from lib.trainers.publisher import Publisher
+from lib.trainers.publisher import Publisher, Rank
 from lib.trainers.samples import labelled_samples
 from lib.trainers.split import held_out
 from lib.transforms import DecodeLandmarksd, FitToInputd, LoadRadiographd, RandAffineLandmarksd, RandIntensityd
@@ -105,6 +105,7 @@ class LandmarkTrainTask(BasicTrainTask):
             **options.model_dump(),
             "dataset": "CacheDataset",
             "dataloader": "DataLoader",
+            "multi_gpu": False,
             "model": self.card.model,
         }
         try:
@@ -299,8 +300,8 @@ def _file_to_input(card: ModelCard) -> list[Any]:
     return [LoadRadiographd(), FitToInputd(card.input_size), SelectItemsd(SAMPLE_KEYS)]
 
 
-def _score(network: nn.Module, card: ModelCard, context: Context) -> float:
-    """The key metric of the model in use, at its own input size, on the images that this run holds out."""
+def _score(network: nn.Module, card: ModelCard, context: Context) -> Rank:
+    """The rank of the model in use, at its own input size, on the images that this run holds out."""
     dataset = Dataset(context.val_datalist, Compose(_file_to_input(card)))
     batches = DataLoader(dataset, batch_size=context.val_batch_size)
     return score_network(network.to(context.device), batches, card.codec(), context.device)

@@ -34,8 +34,7 @@ class TrainOptions(BaseModel):
         augment: vary images and points.
         seed: of all random numbers.
         device: see :func:`~lib.networks.choose_device`.
-        multi_gpu: use all GPUs, or those in ``gpus``.
-        gpus: ``all`` or numbers, ``0,1``.
+        gpus: the GPUs that the training may see, ``all`` or a number; it uses one.
     """
 
     # viewers send back more than they were given (client_id, model, ...): what is not listed is left alone
@@ -55,7 +54,6 @@ class TrainOptions(BaseModel):
     augment: bool = True
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     device: str = "cuda"
-    multi_gpu: bool = False
     gpus: Annotated[str, Field(pattern=r"^(all|\d+(,\d+)*)$")] = "all"
 
     @classmethod

@@ -17,6 +17,9 @@ from lib.formats import json_text, write_atomic
 
 logger = logging.getLogger(__name__)
 
+Rank = tuple[float, float]
+"""SDR at 2 mm, 0 to 1, and mean radial error in pixels, on the held-out images."""
+
 
 class Publisher:
     """Writes the statistics that viewers watch, and publishes the best model of a run.
@@ -47,38 +50,48 @@ class Publisher:
     ) -> None:
         self.path, self.stats_path, self.state, self.card = path, stats_path, state, card
         self.trainer, self.evaluator, self.started, self.half = trainer, evaluator, started, half
-        self.best = -math.inf
+        self.best: Rank | None = None
         self.published = False
 
-    def set_incumbent(self, score: float) -> None:
-        """The score of the model in use, to be beaten."""
-        self.best = score
-        logger.info("The model in use scores %.4f on the held-out images", score)
+    def set_incumbent(self, rank: Rank) -> None:
+        """The figures of the model in use, to be beaten."""
+        self.best = rank
+        logger.info("The model in use: %.4f within the tolerance, mean radial error %.2f px", *rank)
 
     def validated(self, _: Engine) -> None:
         """After a validation: publish if it is the best so far, and write the statistics."""
-        score = float(self.evaluator.state.metrics[self.evaluator.state.key_metric_name])
         # a network that finds nothing yet is no model to show to anybody
-        if score > max(self.best, 0.0):
-            self.publish(score)
+        if self._rank()[0] > 0.0 and self._better():
+            self.publish()
         self.write_stats()
 
     def finished(self, _: Engine) -> None:
         """After the last epoch: a first model is published even if nothing is within the tolerance yet."""
-        if not self.published and self.best == -math.inf:
-            self.publish(float(self.evaluator.state.metrics[self.evaluator.state.key_metric_name]))
+        if self.best is None:
+            self.publish()
         if not self.published:
-            logger.info("Nothing in this run beat the model in use (%.4f): it stays", self.best)
+            logger.info("Nothing in this run beat the model in use: it stays")
         self.write_stats()
 
-    def publish(self, score: float) -> None:
+    def publish(self) -> None:
         """Put the present weights in the place of the served ones."""
         figures = {name: _finite(value) for name, value in self.evaluator.state.metrics.items()}
         training = {**self.card.training, "epoch": int(self.trainer.state.epoch)}
         card = self.card.model_copy(update={"metrics": figures, "training": training})
         save_model(self.path, self.state(), card, half=self.half)
-        self.best, self.published = score, True
+        self.best, self.published = self._rank(), True
         logger.info("Published %s: %s", self.path.name, _words(figures))
+
+    def _rank(self) -> Rank:
+        metrics = self.evaluator.state.metrics
+        return float(metrics["val_sdr_2mm"]), float(metrics["val_mre_px"])
+
+    def _better(self) -> bool:
+        """More landmarks within the tolerance, or as many and nearer."""
+        if self.best is None:
+            return True
+        (share, error), (best_share, best_error) = self._rank(), self.best
+        return share > best_share or (share == best_share and error < best_error)
 
     def write_stats(self) -> None:
         """Write what ``/train`` and ``/info`` show."""

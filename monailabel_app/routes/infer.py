@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import shutil
 import tempfile
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,10 +15,12 @@ from monailabel.interfaces.tasks.batch_infer import BatchInferImageType
 
 from lib.radiographs import EXTENSIONS
 from monailabel_app.datastores.rules import MAX_IMAGE_BYTES
-from monailabel_app.errors import ClientError, NotFoundError, TooLargeError
+from monailabel_app.errors import ClientError, NotFoundError
+from monailabel_app.routes.received import json_object, store_upload
 
 router = APIRouter(tags=["Infer"])
 Person = Annotated[User, Depends(RBAC(settings.MONAI_LABEL_AUTH_ROLE_USER))]
+BATCH_PARAMETERS = ("device", "images", "label_tag", "max_batch_size")
 
 
 @router.post("/infer/{model}", summary="Find the landmarks of a radiograph")
@@ -68,7 +68,9 @@ def batch(
 ) -> Any:
     """Predict all, labelled or unlabelled images and store the results as ``original`` labels."""
     request.app.state.farnet.checked_model(model)
-    return run_batch(model, images, params, run_sync)
+    # upstream would let the parameters overrule the model, and change what Python imports
+    chosen = {key: value for key, value in (params or {}).items() if key in BATCH_PARAMETERS}
+    return run_batch(model, images, chosen, run_sync)
 
 
 def checked_params(text: str) -> dict[str, Any]:
@@ -77,12 +79,7 @@ def checked_params(text: str) -> dict[str, Any]:
     Raises:
         ClientError: not a JSON object, or such a parameter.
     """
-    try:
-        params = json.loads(text) if text else {}
-    except json.JSONDecodeError as error:
-        raise ClientError(f"The parameters are not valid JSON: {error}.") from error
-    if not isinstance(params, dict):
-        raise ClientError("The parameters are not a JSON object of names and values.")
+    params = json_object(text)
     for name in ("image", "model", "upload"):
         if name in params:
             raise ClientError(f"'{name}' belongs into the request itself, not into its parameters.")
@@ -92,12 +89,7 @@ def checked_params(text: str) -> dict[str, Any]:
 def _received(file: UploadFile, folder: Path) -> Path:
     name = (file.filename or "").lower()
     extension = next((known for known in EXTENSIONS if name.endswith(known)), "")
-    if file.size is not None and file.size > MAX_IMAGE_BYTES:
-        raise TooLargeError(f"The file is larger than the {MAX_IMAGE_BYTES >> 20} MB that a radiograph may have.")
-    path = folder / f"upload{extension}"
-    with path.open("wb") as target:
-        shutil.copyfileobj(file.file, target)
-    return path
+    return store_upload(file, folder / f"upload{extension}", MAX_IMAGE_BYTES)
 
 
 def _session_image(app: Any, session_id: str) -> Path:

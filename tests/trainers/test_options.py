@@ -29,7 +29,7 @@ def test_the_models_defaults_hold_where_a_request_says_nothing():
         ({"name": " run_1 "}, {"name": "run_1"}),
         ({"max_epochs": None, "learning_rate": ""}, {"max_epochs": 7, "learning_rate": 2e-3}),
         ({"learning_rate": "1e-3", "val_split": 0.5, "seed": 2**32 - 1}, {"learning_rate": 1e-3, "val_split": 0.5}),
-        ({"gpus": "0,1", "multi_gpu": True}, {"gpus": "0,1", "multi_gpu": True}),
+        ({"gpus": "0,1"}, {"gpus": "0,1"}),
         # what viewers send along
         ({"client_id": "slicer", "model": "x", "dataset": "SmartCacheDataset", "tracking": ["mlflow"]}, {}),
     ],
