@@ -27,13 +27,13 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     add_model_arguments(parser)
     parser.add_argument("--name", metavar="RUN", help="folder of the run under model/MODEL (default: train_01)")
     parser.add_argument("--from-scratch", action="store_true", help="do not start from the model in use")
-    parser.add_argument("--epochs", dest="max_epochs", type=int, help="default: the preset's")
-    parser.add_argument("--batch-size", dest="train_batch_size", type=int, help="images a step")
-    parser.add_argument("--learning-rate", type=float)
+    parser.add_argument("--epochs", dest="max_epochs", type=int, metavar="N", help="default: the preset's")
+    parser.add_argument("--batch-size", dest="train_batch_size", type=int, metavar="N", help="images a step")
+    parser.add_argument("--learning-rate", type=float, metavar="RATE", help="at the start, or after the warm-up")
     parser.add_argument(
         "--schedule", choices=("step", "cosine"), help="a tenth after two thirds, or warm-up and cosine"
     )
-    parser.add_argument("--optimizer", choices=("adam", "adamw"))
+    parser.add_argument("--optimizer", choices=("adam", "adamw"), help="adam is the paper's")
     parser.add_argument(
         "--val-split", type=float, metavar="SHARE", help="share of the labels that is held out (default: 0.2)"
     )
@@ -48,7 +48,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument(
         "--no-augment", dest="augment", action="store_false", default=None, help="do not vary the images"
     )
-    parser.add_argument("--seed", type=int)
+    parser.add_argument("--seed", type=int, help="of all random numbers (default: 0)")
     add_network_arguments(parser)
     parser.set_defaults(run=run)
 
