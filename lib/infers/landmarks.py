@@ -118,13 +118,19 @@ class LandmarkInferTask(BasicInferTask):
         request = {"image": str(image), "device": device, "skip_writer": True}
         if pixel_spacing is not None:
             request["pixel_spacing"] = pixel_spacing.as_dict()
-        _, data = self(request)
+        _, data = self._answer(request, "WARNING")
         return self.prediction(data)
 
     def __call__(self, request: Mapping[str, Any], callbacks: Any = None) -> tuple[str | None, dict[str, Any]]:
         """Answer a request; what is not listed in :data:`TAKEN` is left aside."""
+        return self._answer(request, "INFO", callbacks)
+
+    def _answer(
+        self, request: Mapping[str, Any], log_level: str, callbacks: Any = None
+    ) -> tuple[str | None, dict[str, Any]]:
         self.card()
         taken = {key: request[key] for key in TAKEN if key in request}
+        taken["logging"] = log_level
         try:
             taken["device"] = choose_device(taken.get("device", "cuda"))
         except DeviceError as error:
