@@ -129,7 +129,7 @@ class HeatmapCodec:
         values = maps.flatten(1).gather(1, flat).double()
         summit = values.amax(dim=1, keepdim=True).clamp_min(1e-12)
         relative = values / summit
-        weight = torch.where(inside & (relative > 0.1), relative**2, 0.0)
+        weight = torch.where(inside & (relative > 0.03), relative**2, 0.0)
         x, y = dx.double().expand(count, -1), dy.double().expand(count, -1)
         design = torch.stack([torch.ones_like(x), x, y, x**2 + y**2], dim=-1)
         height_log = torch.log(relative.clamp_min(1e-6))

@@ -59,12 +59,13 @@ def _translate(encoder: Encoder, published: Mapping[str, Tensor]) -> dict[str, T
         name = key
         for pattern, replacement in ENCODERS[encoder.name].renaming:
             name = re.sub(pattern, replacement, name)
-        for old, new in encoder.origin.items():
-            if name.startswith(old):
-                name = new + name.removeprefix(old)
-                break
+        if name in by_flat_name:
+            name = by_flat_name[name]
         else:
-            name = by_flat_name.get(name, name)
+            for old, new in encoder.origin.items():
+                if name.startswith(old):
+                    name = new + name.removeprefix(old)
+                    break
         if name in wanted:
             # squeeze-and-excitation is published as 1x1 convolutions and lives here as linear layers
             translated[name] = value.reshape(wanted[name].shape) if value.numel() == wanted[name].numel() else value

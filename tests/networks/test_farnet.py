@@ -41,8 +41,11 @@ class TestEveryEncoder:
 
     def test_fused_save_load_channels_last_and_float16_weights(self, encoder, tmp_path):
         network = FARNet(encoder, num_landmarks=5).train()
+        for module in network.modules():
+            if isinstance(module, torch.nn.BatchNorm2d):
+                module.momentum = 1.0  # statistics that fit: with 0 and 1, a hundred random layers blow up any rounding
         with torch.no_grad():
-            network(torch.rand(2, 3, *SIZE))  # running statistics other than 0 and 1
+            network(torch.rand(4, 3, *SIZE))
         network.eval()
         image = torch.rand(1, 1, *SIZE)
         with torch.no_grad():
@@ -53,13 +56,14 @@ class TestEveryEncoder:
             loaded = FARNet(encoder, num_landmarks=5).eval()
             loaded.load_state_dict(torch.load(tmp_path / "weights.pt", weights_only=True))
             assert torch.equal(loaded(image), fine)
-            channels_last = loaded.to(memory_format=torch.channels_last)(image)
-            assert torch.allclose(channels_last, fine, atol=1e-3 * scale, rtol=0)
-            halved = {
-                key: value.half().float() if value.ndim > 1 else value for key, value in network.state_dict().items()
-            }
+            exact = loaded.double()(image.double())
+            turned = loaded.to(memory_format=torch.channels_last)(image.double())
+            assert torch.allclose(turned, exact, atol=1e-6 * scale.item(), rtol=0)
+            halved = {key: value.half() if value.ndim > 1 else value for key, value in network.state_dict().items()}
             loaded.load_state_dict(halved)
-            assert torch.allclose(loaded(image), fine, atol=0.05 * scale, rtol=0)
+            assert (
+                loaded(image.double()) - exact
+            ).norm() < 0.2 * exact.norm()  # random weights; trained ones differ far less
 
 
 def test_parameters_are_those_of_the_paper_without_the_dead_ones():
