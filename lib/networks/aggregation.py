@@ -1,4 +1,4 @@
-"""Multi-scale feature aggregation: three sweeps over the levels of the encoder (paper, figure 2; facts, table 1b)."""
+"""Multi-scale feature aggregation: three sweeps over the levels of the encoder (the paper's architecture figure)."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class Aggregation(nn.Module):
         self.up2_level1 = MergeUp(w128, c1, w64)
 
     def forward(self, features: Sequence[Tensor]) -> Tensor:
-        """Aggregate; ``a``, ``b`` and ``c`` are the three sweeps, as in the facts' table 1b."""
+        """Aggregate; ``a``, ``b`` and ``c`` are the maps of the three sweeps, with their level."""
         f1, f2, f3, f4, f5 = features
         a5 = self.top(f5)
         a4 = self.up1_level4(a5, f4)

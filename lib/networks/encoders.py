@@ -96,7 +96,7 @@ class Encoder(nn.Module):
 
 
 def _densenet(init_features: int, growth_rate: int, block_config: tuple[int, ...], bn_size: int = 4) -> Stages:
-    """Level 1 ends before the first normalisation, level 5 after the last one, without ReLU (facts, table 1b)."""
+    """Level 1 ends before the first normalisation, level 5 after the last, without ReLU: as in the released network."""
     part = DenseNet(2, 3, 1, init_features, growth_rate, block_config, bn_size).features
 
     def take(*names: str) -> dict[str, nn.Module]:

@@ -34,7 +34,7 @@ def test_weight_at_the_peak_is_alpha():
     assert EWCLoss(40.0)(peak, off).item() == pytest.approx(1.0)
 
 
-def test_weights_of_the_facts():
+def test_weights_at_distances_from_the_landmark():
     codec = HeatmapCodec(10.0)
     target = codec.encode(torch.tensor([[[50.0, 50.0]]]), (101, 101))
     weight = EWCLoss(40.0, reduction="none")(target + 1, target)[0, 0]

@@ -1,4 +1,4 @@
-"""FARNet: one tester for every encoder, and the facts of the paper's table."""
+"""FARNet: one tester for every encoder, and the sizes of the released network."""
 
 import pytest
 import torch
@@ -72,7 +72,7 @@ def test_parameters_are_those_of_the_paper_without_the_dead_ones():
 
 
 @pytest.mark.parametrize(("landmarks", "millions"), [(37, 61.26), (68, 61.35)])
-def test_parameters_grow_with_landmarks_as_counted_in_the_facts(landmarks, millions):
+def test_parameters_grow_with_landmarks_as_in_the_released_network(landmarks, millions):
     assert sum(p.numel() for p in FARNet(num_landmarks=landmarks).parameters()) == pytest.approx(
         millions * 1e6, rel=1e-3
     )
