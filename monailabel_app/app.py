@@ -141,7 +141,11 @@ class FARNetApp(MONAILabelApp):
         label = path
         if asked.get("save_label") and not is_file:
             info = {"model": asked["model"], "version": params["version"], "params": params}
-            label = studies.save_label(image, path, tag, info)
+            try:
+                label = studies.save_label(image, path, tag, info)
+            except ClientError:
+                Path(path).unlink(missing_ok=True)  # nobody will ask for it
+                raise
         return {"label": label, "tag": "original", "file": path, "params": params}
 
     def next_sample(self, request: Mapping[str, Any]) -> dict[str, Any]:
