@@ -7,7 +7,7 @@ import pytest
 
 from lib.formats import parse_markups
 from lib.radiographs import read_header
-from tests.server.conftest import label_of, save_phantom
+from tests.running import label_of, save_phantom
 from tests.tiny import CEPH
 
 

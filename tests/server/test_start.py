@@ -2,7 +2,7 @@
 
 import subprocess
 
-from tests.server.conftest import conf_arguments, copy_app, server_command, server_environment
+from tests.running import conf_arguments, copy_app, server_command, server_environment
 
 
 def test_an_unknown_model_starts_no_server(tmp_path):

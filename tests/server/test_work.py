@@ -7,7 +7,7 @@ import pytest
 
 from lib.formats import parse_result
 from lib.trainers.split import held_out
-from tests.server.conftest import label_of, save_phantom
+from tests.running import label_of, save_phantom
 from tests.tiny import FAST, mean_error
 
 LABELLED = tuple(f"round_{number}" for number in range(10))
