@@ -1,4 +1,4 @@
-"""A real server for tests: a process, started as users start it, on a copy of the app with its own models and studies."""
+"""A real server for tests: a process, started as users start it, on a copy of the app with its own studies."""
 
 import os
 import shutil

@@ -2,9 +2,7 @@
 
 import pytest
 
-pytest.importorskip("slicer", reason="needs slicer-core, see requirements-dev.txt")
-
-from tests.slicer.mrml import Mrml  # noqa: E402  needs slicer
+from tests.slicer.mrml import Mrml
 
 
 @pytest.fixture
