@@ -1,50 +1,35 @@
-"""Landmarks as 3D Slicer markups (``.mrk.json``): the one writer and the one reader."""
+"""Landmarks as 3D Slicer markups (``.mrk.json``): one point list, or one small box a landmark."""
 
 from __future__ import annotations
 
-import json
-import math
-from typing import Any
+from typing import Any, Literal
 
-import numpy as np
-
-from lib.formats import notes
-from lib.formats.names import NameTable
-from lib.landmarks import Landmark, Landmarks, LandmarksError, LandmarkSet, State
-from lib.radiographs import Geometry, RadiographHeader
-
-MAX_BYTES = 5_000_000
-"""A label of 68 landmarks has about 30 kB; nothing that is larger than this is one."""
+from lib.formats.notes import CONFIDENCE, Notes, write_notes
+from lib.landmarks import Landmark, Landmarks, LandmarkSet, State
+from lib.radiographs import Geometry
 
 SCHEMA = (
     "https://raw.githubusercontent.com/slicer/slicer/master/Modules/Loadable/Markups/Resources/Schema/"
     "markups-schema-v1.0.3.json#"
 )
-COMPANION = "FARNetLandmarks for 3D Slicer"
+Shape = Literal["points", "boxes"]
+SHAPES: tuple[Shape, ...] = ("points", "boxes")
 
-_DISPLAY = {
+_UNSURE = [1.0, 0.75, 0.0]
+_SURE = [0.2, 1.0, 0.4]
+_POINTS_DISPLAY = {
     "visibility": True,
-    "color": [1.0, 0.75, 0.0],
-    "selectedColor": [0.2, 1.0, 0.4],
-    "glyphType": "Cross2D",
+    "color": _UNSURE,
+    "selectedColor": _SURE,
+    "glyphType": "Cross2D",  # Slicer's own sphere hides the anatomy
     "useGlyphScale": True,
     "glyphScale": 1.5,
     "textScale": 2.5,
     "pointLabelsVisibility": True,
     "propertiesLabelVisibility": False,
 }
-# Multiplying a position by this turns it into LPS; "0" and "1" are what old versions of Slicer wrote.
-_TO_LPS = {"LPS": (1.0, 1.0, 1.0), "1": (1.0, 1.0, 1.0), "RAS": (-1.0, -1.0, 1.0), "0": (-1.0, -1.0, 1.0)}
-_STATES = {
-    "defined": State.DEFINED,
-    "missing": State.MISSING,
-    "undefined": State.UNDEFINED,
-    "preview": State.UNDEFINED,  # the point that hangs at the mouse while somebody places points
-}
-
-
-class LabelError(ValueError):
-    """A label file that cannot be used; one sentence that says why and, where it helps, what to do."""
+_BOX_PX = 12.0
+"""Side of a box: large enough for the mouse on a radiograph of 1000 to 3000 pixels, small enough to see the place."""
 
 
 def markups_document(
@@ -54,41 +39,37 @@ def markups_document(
     title: str,
     landmark_set: LandmarkSet | None = None,
     low_confidence: float = 0.3,
+    shape: Shape = "points",
 ) -> dict[str, Any]:
-    """A Slicer point list with one named point a landmark, in the order given.
+    """Landmarks as Slicer loads them, in the order given.
 
     Positions are LPS millimetres. Slicer knows no occluded points: such a point is ``defined``, and its description
     begins with "occluded". The description also tells the confidence to two decimals for the reader of Slicer's
-    table; the exact value stands in the measurement.
+    table (the exact value stands in the measurement), where which model put the point, and what the landmark is.
 
     Args:
         landmarks: N landmarks in pixels of the file as stored.
         geometry: the geometry of that file.
         title: the name of the list in Slicer's scene.
         landmark_set: adds each landmark's definition to its description.
-        low_confidence: points below it are written unselected, which Slicer shows in the list's second colour.
+        low_confidence: what is below it is shown in the second colour; a point is written unselected for that.
+        shape: ``points``, one list with all of them; or ``boxes`` around those that have a position, which the stock
+            plugin of MONAI Label sends back without our companion module.
 
     Returns:
         A document of schema v1.0.3, ready for ``json_text``.
     """
     definitions = {} if landmark_set is None else {item.name: item.definition for item in landmark_set.landmarks}
     world = geometry.to_world(landmarks.points()).tolist()
-    points = [
-        {
-            "id": str(number),
-            "label": item.name,
-            "description": notes.describe(item, definitions.get(item.name)),
-            "associatedNodeID": "",
-            **({"position": position} if item.state.has_position else {}),
-            "selected": item.confidence is None or item.confidence >= low_confidence,
-            "locked": False,
-            "visibility": True,
-            "positionStatus": "defined" if item.state.has_position else str(item.state),
-        }
-        for number, (item, position) in enumerate(zip(landmarks, world, strict=True), start=1)
-    ]
+    points = []
+    for number, (item, position) in enumerate(zip(landmarks, world, strict=True), start=1):
+        sure = item.confidence is None or item.confidence >= low_confidence
+        point = _point(item, definitions.get(item.name, ""), sure=sure)
+        points.append({"id": str(number), **point, **({"position": position} if item.state.has_position else {})})
+    if shape == "boxes":
+        return {"@schema": SCHEMA, "markups": [_box(point, geometry) for point in points if "position" in point]}
     confidence = {
-        "name": notes.CONFIDENCE,
+        "name": CONFIDENCE,
         "enabled": True,
         "units": "1",
         "controlPointValues": [item.confidence or 0.0 for item in landmarks],
@@ -104,153 +85,56 @@ def markups_document(
         "lastUsedControlPointNumber": len(points),
         "controlPoints": points,
         "measurements": [confidence] if any(item.confidence is not None for item in landmarks) else [],
-        "display": dict(_DISPLAY),
+        "display": dict(_POINTS_DISPLAY),
     }
     return {"@schema": SCHEMA, "markups": [points_list]}
 
 
-def parse_markups(
-    content: str | bytes | dict[str, Any], landmark_set: LandmarkSet, header: RadiographHeader
-) -> Landmarks:
-    """Read the point list that Slicer, or :func:`markups_document`, wrote for a radiograph.
-
-    Points are matched to landmarks by label, see :class:`~lib.formats.names.NameTable`. A landmark of the set that
-    the list lacks is ``UNDEFINED``, as is a point that nobody has placed. What Slicer does with coordinates is
-    followed: LPS unless the list says RAS. The distance from the image plane is dropped.
-
-    Args:
-        content: the file's content, schema 1.x.
-        landmark_set: the landmarks that are meant.
-        header: the radiograph the points lie on.
-
-    Returns:
-        One landmark a landmark of the set, in the set's order.
-
-    Raises:
-        LabelError: see the messages; nothing is guessed.
-    """
-    points_list = _points_list(content)
-    points: list[dict[str, Any]] = points_list["controlPoints"]
-    names = _names([_label(point) for point in points], landmark_set)
-    sign = _sign(points_list)
-    try:
-        items = []
-        for point, name, confidence in zip(points, names, _confidences(points_list), strict=True):
-            state, position = _placement(point, name)
-            x = y = math.nan
-            if position is not None:
-                x, y = header.geometry.to_pixels(np.multiply(position, sign))[0].tolist()
-            items.append(Landmark(name, x, y, state, confidence))
-        landmarks = Landmarks(tuple(items)).ordered(landmark_set.names)
-        landmarks.check_inside(header.height, header.width)
-    except LandmarksError as error:
-        raise LabelError(str(error)) from error
-    if not landmarks.num_placed():
-        raise LabelError("No landmark is placed: place at least one point before submitting.")
-    return landmarks
+def _point(item: Landmark, definition: str, *, sure: bool) -> dict[str, Any]:
+    """A control point without its place."""
+    predicted = item.predicted
+    notes = Notes(
+        occluded=item.state is State.OCCLUDED,
+        confidence=item.confidence,
+        predicted=None if predicted is None else (predicted.x, predicted.y),
+        model="" if predicted is None else predicted.model,
+        definition=definition,
+    )
+    return {
+        "label": item.name,
+        "description": write_notes(notes),
+        "associatedNodeID": "",
+        "selected": sure,
+        "locked": False,
+        "visibility": True,
+        "positionStatus": "defined" if item.state.has_position else str(item.state),
+    }
 
 
-def point_labels(content: str | bytes | dict[str, Any]) -> list[str]:
-    """The labels of the points in a markups file, to find the landmark set they are from.
-
-    Raises:
-        LabelError: the file has no usable point list.
-    """
-    return [_label(point) for point in _points_list(content)["controlPoints"]]
-
-
-def _points_list(content: str | bytes | dict[str, Any]) -> dict[str, Any]:
-    document = content if isinstance(content, dict) else _json(content)
-    lists = document.get("markups") if isinstance(document, dict) else None
-    if not isinstance(lists, list) or not all(isinstance(item, dict) for item in lists):
-        raise LabelError("The label is not a 3D Slicer markups file: it has no list 'markups'.")
-    filled = [item for item in lists if item.get("type") == "Fiducial" and item.get("controlPoints")]
-    if not filled:
-        raise LabelError(
-            "The label holds no landmark points, only what the stock MONAI Label plugin collects: install the "
-            f"companion module '{COMPANION}' and submit again."
-        )
-    if len(filled) > 1:
-        raise LabelError(f"The label holds {len(filled)} point lists: submit one list with all landmarks.")
-    points = filled[0]["controlPoints"]
-    if not isinstance(points, list) or not all(isinstance(point, dict) for point in points):
-        raise LabelError("The label is not a 3D Slicer markups file: 'controlPoints' is not a list of points.")
-    return dict(filled[0])
-
-
-def _json(content: str | bytes) -> Any:
-    if len(content) > MAX_BYTES:
-        raise LabelError(f"The label has {len(content) / 1e6:.1f} MB; a list of landmarks has less than 5 MB.")
-    try:
-        return json.loads(content)
-    except (ValueError, RecursionError) as error:
-        reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise LabelError(f"The label is not a JSON file: {reason}.") from error
-
-
-def _label(point: dict[str, Any]) -> str:
-    label = point.get("label", "")
-    return label if isinstance(label, str) else str(label)
-
-
-def _names(labels: list[str], landmark_set: LandmarkSet) -> list[str]:
-    table = NameTable(landmark_set)
-    names = [table.find(label) for label in labels]
-    known = [name for name in names if name is not None]
-    if len(known) < len(labels):
-        raise LabelError(f"Unknown landmark {_quoted(table.unknown(labels))}: not in the set '{landmark_set.name}'.")
-    twice = [name for name in landmark_set.names if known.count(name) > 1]
-    if twice:
-        raise LabelError(f"Landmark {_quoted(twice)} is listed more than once: keep one point for each landmark.")
-    return known
-
-
-def _quoted(names: list[str]) -> str:
-    shown = ", ".join(f"'{name[:80]}'" for name in names[:20])
-    return shown if len(names) <= 20 else f"{shown} and {len(names) - 20} more"
-
-
-def _sign(points_list: dict[str, Any]) -> tuple[float, float, float]:
-    units = points_list.get("coordinateUnits", "mm")
-    if (units[:1] if isinstance(units, list) else [units]) not in (["mm"], [""], [None]):
-        # Slicer ignores the unit and takes the numbers as millimetres: a wrong place nobody would notice.
-        raise LabelError(f"The label's coordinates are in {json.dumps(units)[:40]}: only mm is understood.")
-    system = points_list.get("coordinateSystem") or "LPS"
-    if not isinstance(system, str) or system not in _TO_LPS:
-        raise LabelError(f"The label's coordinate system {json.dumps(system)[:40]} is neither LPS nor RAS.")
-    return _TO_LPS[system]
-
-
-def _placement(point: dict[str, Any], name: str) -> tuple[State, list[float] | None]:
-    status = point.get("positionStatus", "defined")
-    if not isinstance(status, str) or status not in _STATES:
-        raise LabelError(f"Landmark '{name}' has the unknown position status {json.dumps(status)[:40]}.")
-    state = _STATES[status]
-    position = point.get("position")
-    if state is not State.DEFINED:
-        return state, None
-    if position in (None, ""):  # what Slicer writes for a point that has no position
-        return State.UNDEFINED, None
-    if (
-        not isinstance(position, list)
-        or len(position) != 3
-        or any(type(value) not in (int, float) for value in position)
-    ):
-        raise LabelError(f"Landmark '{name}' has a position that is not three numbers.")
-    if not all(abs(value) < 1e9 for value in position):  # NaN is no number below a billion either
-        raise LabelError(f"Landmark '{name}' has a position that is not finite.")
-    occluded = notes.is_occluded(point.get("description"))
-    return (State.OCCLUDED if occluded else State.DEFINED), [float(value) for value in position]
-
-
-def _confidences(points_list: dict[str, Any]) -> list[float | None]:
-    """The model's confidence of each point; the description says which points have one, the measurement how much."""
-    points: list[dict[str, Any]] = points_list["controlPoints"]
-    exact: list[Any] = [None] * len(points)
-    measurements = points_list.get("measurements")
-    for measurement in measurements if isinstance(measurements, list) else []:
-        if isinstance(measurement, dict) and measurement.get("name") == notes.CONFIDENCE:
-            values = measurement.get("controlPointValues")
-            if isinstance(values, list) and len(values) == len(points):
-                exact = values
-    return [notes.confidence(point.get("description"), value) for point, value in zip(points, exact, strict=True)]
+def _box(point: dict[str, Any], geometry: Geometry) -> dict[str, Any]:
+    """A box with its one point in the centre; the plugin renames the box, but label and description stay with it."""
+    colour = _SURE if point["selected"] else _UNSURE
+    return {
+        "type": "ROI",
+        "roiType": "Box",
+        "name": point["label"],
+        "coordinateSystem": "LPS",
+        "coordinateUnits": "mm",
+        "locked": False,
+        "insideOut": False,
+        "center": point["position"],
+        "orientation": geometry.direction.ravel().tolist(),
+        "size": (geometry.spacing * [_BOX_PX, _BOX_PX, 1.0]).tolist(),
+        "controlPoints": [point],
+        "display": {
+            "visibility": True,
+            "color": colour,
+            "selectedColor": colour,
+            "opacity": 1.0,
+            "fillVisibility": False,
+            "handlesInteractive": True,
+            "textScale": 2.5,
+            "pointLabelsVisibility": True,
+            "propertiesLabelVisibility": False,
+        },
+    }

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from lib.formats.files import write_atomic
-from lib.formats.markups import LabelError
+from lib.formats.labels import LabelError
 from lib.landmarks import Landmark, Landmarks, LandmarksError, State
 from lib.radiographs import PixelSpacing, RadiographHeader
 

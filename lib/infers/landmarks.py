@@ -7,7 +7,7 @@ import os
 import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +18,15 @@ from monailabel.tasks.infer.basic_infer import BasicInferTask
 from torch import nn
 
 from lib.checkpoints import ModelCard, ModelFileError, load_model, read_card
-from lib.formats import json_text, markups_document, result_document
-from lib.landmarks import Landmarks, LandmarkSet
+from lib.formats import SHAPES, json_text, markups_document, result_document
+from lib.landmarks import Landmarks, LandmarkSet, Predicted
 from lib.networks import DeviceError, channels_last, choose_device
 from lib.radiographs import PixelSpacing, RadiographHeader
 from lib.transforms import DecodeLandmarksd, FitToInputd, LoadRadiographd, rescale_points
 
 logger = logging.getLogger(__name__)
 
-TAKEN = ("image", "device", "pixel_spacing", "skip_writer")
+TAKEN = ("image", "device", "pixel_spacing", "skip_writer", "result_type")
 """What a request may say. Others would reach the transforms as data, or change the server for all, as ``logging``."""
 
 
@@ -70,6 +70,7 @@ class LandmarkInferTask(BasicInferTask):
             labels={landmark: index for index, landmark in enumerate(landmark_set.names)},
             dimension=2,
             description=f"FARNet: {landmark_set.title}",
+            config={"result_type": list(SHAPES)},
         )
         self.name = name
         self.landmark_set = landmark_set
@@ -131,6 +132,8 @@ class LandmarkInferTask(BasicInferTask):
         self.card()
         taken = {key: request[key] for key in TAKEN if key in request}
         taken["logging"] = log_level
+        if taken.setdefault("result_type", SHAPES[0]) not in SHAPES:
+            raise InferError(f"There is no result_type '{taken['result_type']}': choose of {', '.join(SHAPES)}.")
         try:
             taken["device"] = choose_device(taken.get("device", "cuda"))
         except DeviceError as error:
@@ -158,11 +161,16 @@ class LandmarkInferTask(BasicInferTask):
     def writer(self, data: dict[str, Any], extension: Any = None, dtype: Any = None) -> tuple[str, dict[str, Any]]:
         """Write the markups file and the JSON.
 
-        Slicer sends ``result_extension`` and ``result_dtype``; they are for masks and have no meaning here.
+        Slicer sends ``result_extension`` and ``result_dtype``; they are for masks and have no meaning here. Its stock
+        plugin shows ``result_type`` in its table of options: ``boxes`` come back on its *Submit* without our module.
         """
         found = self.prediction(data)
         document = markups_document(
-            found.landmarks, found.header.geometry, title=f"{self.name} landmarks", landmark_set=self.landmark_set
+            found.landmarks,
+            found.header.geometry,
+            title=f"{self.name} landmarks",
+            landmark_set=self.landmark_set,
+            shape=data["result_type"],
         )
         handle, path = tempfile.mkstemp(suffix=".mrk.json")
         with os.fdopen(handle, "w", encoding="utf-8") as file:
@@ -177,6 +185,8 @@ class LandmarkInferTask(BasicInferTask):
         points = rescale_points(data["pred"].cpu().double(), card.input_size, size).numpy()
         scores = [round(float(score), 4) for score in data["score"].cpu()]
         landmarks = Landmarks.from_points(card.landmark_set.names, points, scores).clipped(*size)
+        model = f"{self.name} {card.version}"
+        landmarks = Landmarks(tuple(replace(item, predicted=Predicted(item.x, item.y, model)) for item in landmarks))
         stated = data.get("pixel_spacing")
         try:
             spacing = PixelSpacing.from_dict(stated) if stated else header.pixel_spacing

@@ -7,7 +7,8 @@ from lib.landmarks.landmark_set import (
     Line,
     MillimetreRule,
 )
-from lib.landmarks.landmarks import Landmark, Landmarks, LandmarksError, State
+from lib.landmarks.landmarks import Landmark, Landmarks, LandmarksError, Predicted, State
+from lib.landmarks.provenance import Origin, Provenance, provenance, provenance_table
 
 __all__ = [
     "Landmark",
@@ -18,5 +19,10 @@ __all__ = [
     "LandmarksError",
     "Line",
     "MillimetreRule",
+    "Origin",
+    "Predicted",
+    "Provenance",
     "State",
+    "provenance",
+    "provenance_table",
 ]

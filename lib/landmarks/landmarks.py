@@ -35,6 +35,20 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Predicted:
+    """Where a model put a landmark, before anybody moved it.
+
+    Args:
+        x, y: pixels of the file as stored, as those of :class:`Landmark`.
+        model: that model, as ``"name version"``; empty where it is not known.
+    """
+
+    x: float
+    y: float
+    model: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Landmark:
     """One landmark of one radiograph.
 
@@ -44,6 +58,7 @@ class Landmark:
         y: pixels down from the centre of the first pixel; NaN where the state has no position.
         state: see :class:`State`.
         confidence: the model's confidence, 0 to 1; None for a landmark that a person placed.
+        predicted: where a model put it, which stays known when somebody moves it; None for a landmark without a model.
 
     Raises:
         LandmarksError: a position that does not go with the state, or is not finite; a confidence outside 0 to 1.
@@ -54,6 +69,7 @@ class Landmark:
     y: float = math.nan
     state: State = State.DEFINED
     confidence: float | None = None
+    predicted: Predicted | None = None
 
     def __post_init__(self) -> None:
         if self.state.has_position and not (math.isfinite(self.x) and math.isfinite(self.y)):

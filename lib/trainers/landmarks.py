@@ -90,6 +90,12 @@ class LandmarkTrainTask(BasicTrainTask):
         # what viewers show and send back; upstream's list of dataset classes and trackers is not ours to offer
         self._config = {**defaults.model_dump(), "device": device_list()}
 
+    def info(self) -> dict[str, Any]:
+        """What `/info/` tells: upstream's fields, and the landmarks, so that a viewer can start without a model."""
+        chosen = self.card.landmark_set
+        info: dict[str, Any] = super().info()
+        return {**info, "landmark_set": chosen.model_dump(mode="json", include={"name", "title", "landmarks", "lines"})}
+
     # --- the request ---------------------------------------------------------------------------------------------
 
     def __call__(self, request: Mapping[str, Any], datastore: Any) -> dict[str, Any]:

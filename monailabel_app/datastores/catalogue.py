@@ -8,8 +8,8 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
-from lib.formats import LabelError
-from lib.landmarks import LandmarkSet
+from lib.formats import MOVED_PX, LabelError
+from lib.landmarks import Landmarks, LandmarkSet, provenance_table
 from lib.radiographs import PixelSpacing, RadiographError, RadiographHeader, read_header
 from monailabel_app.datastores import rules
 from monailabel_app.datastores.checksums import checksum_of
@@ -198,14 +198,14 @@ class Catalogue:
             if self._unusable.get(str(path)) == stamp:
                 return None
             content = rules.checked_size(path, rules.MAX_LABEL_BYTES).read_bytes()
-            landmark_set, _ = self.sets.read(content, self._header(image_id, study), info)
+            landmark_set, landmarks = self.sets.read(content, self._header(image_id, study), info)
         except FileNotFoundError:  # gone again since the folder was listed
             return None
         except (LabelError, RadiographError, StudiesError) as error:
             self._unusable[str(path)] = stamp
             self._scan.tell_once(f"Ignored the label {path.relative_to(self.folder)}: {error}")
             return None
-        return label_entry(path, extension, landmark_set, info)
+        return label_entry(path, extension, tag, landmark_set, landmarks, info)
 
 
 def file_of(image_id: str, study: Study) -> str:
@@ -221,9 +221,20 @@ def image_entry(file: str, info: dict[str, object]) -> Entry:
     return Entry(ext=rules.checked_image_extension(name), info={**info, **own})
 
 
-def label_entry(path: Path, extension: str, landmark_set: LandmarkSet, info: dict[str, object]) -> Entry:
-    """What is noted about a label that has been read with a landmark set and lies at ``path``."""
-    own = {"ts": int(time.time()), "name": path.name, "landmark_set": landmark_set.name, "checksum": checksum_of(path)}
+def label_entry(
+    path: Path, extension: str, tag: str, landmark_set: LandmarkSet, landmarks: Landmarks, info: dict[str, object]
+) -> Entry:
+    """What is noted about a label that has been read with a landmark set and lies at ``path``.
+
+    ``provenance`` tells for each landmark whether a person placed, moved or accepted it, and which model predicted it.
+    """
+    own = {
+        "ts": int(time.time()),
+        "name": path.name,
+        "landmark_set": landmark_set.name,
+        "checksum": checksum_of(path),
+        "provenance": provenance_table(landmarks, submitted=tag == rules.FINAL, tolerance_px=MOVED_PX),
+    }
     return Entry(ext=extension, info={**info, **own})
 
 

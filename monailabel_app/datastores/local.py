@@ -220,7 +220,8 @@ class StudiesFolder(StudiesReading):
             path = self._catalogue.label_path(tag, image_id)
             write_atomic(path, text)
             self._unlink_label(tag, image_id, LABEL_EXTENSIONS[1:])  # upstream leaves both, and either may come back
-            draft.objects[image_id] = study.with_label(tag, label_entry(path, LABEL_EXTENSIONS[0], landmark_set, info))
+            entry = label_entry(path, LABEL_EXTENSIONS[0], tag, landmark_set, landmarks, info)
+            draft.objects[image_id] = study.with_label(tag, entry)
         logger.info("Stored the %s label of %s: %d landmarks", tag, image_id, landmarks.num_placed())
 
     def _unlink_label(self, tag: str, image_id: str, extensions: tuple[str, ...]) -> None:

@@ -29,7 +29,9 @@ MAX_LABEL_BYTES = MAX_BYTES
 MAX_INFO_BYTES = 256_000
 MAX_ID_BYTES = 200  # file systems take names of 255, and an id gets an extension
 
-SERVER_KEYS = frozenset({"ts", "name", "path", "file", "content", "checksum", "landmark_set", "PatientID"})
+SERVER_KEYS = frozenset(
+    {"ts", "name", "path", "file", "content", "checksum", "landmark_set", "PatientID", "provenance"}
+)
 """Keys of an image's or label's info that the server alone writes."""
 
 _WINDOWS = os.name == "nt"

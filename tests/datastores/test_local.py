@@ -49,6 +49,7 @@ def test_a_label_is_stored_as_this_app_writes_labels(filled: StudiesFolder, stud
         "landmark_set": "head",
         "name": "sub__002.mrk.json",
         "checksum": "SHA256:" + hashlib.sha256(stored.read_bytes()).hexdigest(),
+        "provenance": {"Sella": {"origin": "placed"}, "Menton": {"origin": "placed"}},
     }
     landmarks = filled.landmarks("sub__002")
     assert landmarks.names == HEAD.names

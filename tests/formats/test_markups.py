@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lib.formats import LabelError, json_text, markups_document, parse_markups, point_labels
-from lib.landmarks import Landmark, Landmarks, LandmarkSet, State
+from lib.landmarks import Landmark, Landmarks, LandmarkSet, Predicted, State
 from lib.radiographs import Geometry, RadiographHeader
 from tests.formats.conftest import NAMES, header_of
 
@@ -41,7 +41,8 @@ def annotations(draw: st.DrawFn) -> Landmarks:
         x, y = (
             (draw(st.floats(-0.4, 1934)), draw(st.floats(-0.4, 2399))) if state.has_position else (math.nan, math.nan)
         )
-        items.append(Landmark(name, x, y, state, confidence))
+        predicted = draw(st.none() | st.builds(Predicted, st.floats(0, 1934), st.floats(0, 2399), st.just("ceph 7-ab")))
+        items.append(Landmark(name, x, y, state, confidence, predicted))
     return Landmarks(tuple(items))
 
 
@@ -58,6 +59,12 @@ def test_written_and_read_back_is_the_same(
     np.testing.assert_allclose(back.points(), landmarks.points(), atol=1e-6)
     assert [item.state for item in back] == [item.state for item in landmarks]
     assert [item.confidence for item in back] == [item.confidence for item in landmarks]
+    for item, known in zip(back, landmarks, strict=True):
+        assert (item.predicted is None) == (known.predicted is None)
+        if item.predicted is not None and known.predicted is not None:
+            assert item.predicted.model == "ceph 7-ab"
+            assert abs(item.predicted.x - known.predicted.x) < 1e-4
+            assert abs(item.predicted.y - known.predicted.y) < 1e-4
 
 
 def test_the_document_is_slicers_template(landmark_set: LandmarkSet, header: RadiographHeader) -> None:

@@ -239,3 +239,24 @@ def test_landmark_sets_of_any_length(tmp_path, studies):
     save_untrained(spine.published, spine.card())
     found = spine.infer_task().predict(studies.get_image_uri(studies.list_images()[0]), "cpu")
     assert found.landmarks.names == LandmarkSet.load("spine_68").names
+
+
+def test_boxes_for_a_slicer_without_our_module(task, dicom):
+    path, _ = dicom
+    assert task.info()["config"]["result_type"] == ["points", "boxes"]
+    written, result = task({"image": str(path), "device": "cpu", "result_type": "boxes"})
+    document = json.loads(Path(written).read_text())
+    assert {markup["type"] for markup in document["markups"]} == {"ROI"}
+    found = parse_markups(document, CEPH, read_header(path))
+    np.testing.assert_allclose(found.points(), parse_result(result).landmarks.points(), atol=1e-6)
+    with pytest.raises(InferError, match="There is no result_type 'mask': choose of points, boxes"):
+        task({"image": str(path), "device": "cpu", "result_type": "mask"})
+
+
+def test_a_prediction_says_which_model_put_it_where(task, dicom):
+    path, _ = dicom
+    written, _ = task({"image": str(path), "device": "cpu"})
+    found = parse_markups(Path(written).read_text(), CEPH, read_header(path))
+    assert {item.predicted.model for item in found} == {f"farnet_demo {task.card().version}"}
+    for item in found:
+        np.testing.assert_allclose([item.predicted.x, item.predicted.y], [item.x, item.y], atol=1e-4)
