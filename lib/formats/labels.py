@@ -89,6 +89,16 @@ def point_labels(content: str | bytes | dict[str, Any]) -> list[str]:
     return [_label(point) for point in _points_list(content)["controlPoints"]]
 
 
+def predicting_models(content: str | bytes | dict[str, Any]) -> set[str]:
+    """The names of the models that predicted points of a markups file, as the points' descriptions tell.
+
+    Raises:
+        LabelError: the file has no usable point list.
+    """
+    told = (read_notes(point.get("description")).model for point in _points_list(content)["controlPoints"])
+    return {model.split()[0] for model in told if model}
+
+
 def _points_list(content: str | bytes | dict[str, Any]) -> dict[str, Any]:
     document = content if isinstance(content, dict) else _json(content)
     lists = document.get("markups") if isinstance(document, dict) else None

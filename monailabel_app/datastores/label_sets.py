@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lib.formats import LabelError, NameTable, parse_markups, point_labels
+from lib.formats import LabelError, NameTable, parse_markups, point_labels, predicting_models
 from lib.landmarks import Landmarks, LandmarkSet
 from lib.radiographs import RadiographHeader
 
@@ -26,6 +26,8 @@ class LabelSets:
     ) -> tuple[LandmarkSet, Landmarks]:
         """Read a label with the set that ``info`` names, else with the one that knows all its points.
 
+        Where several know them all, that of the model that predicted the points: a viewer need not name it.
+
         Args:
             content: a markups file.
             header: the radiograph it was made on.
@@ -34,7 +36,7 @@ class LabelSets:
         Raises:
             LabelError: the content is no label, or not of one of these sets; one sentence.
         """
-        landmark_set = self._noted(info) or self._fitting(point_labels(content))
+        landmark_set = self._noted(info) or self._fitting(point_labels(content), predicting_models(content))
         return landmark_set, parse_markups(content, landmark_set, header)
 
     def _noted(self, info: Mapping[str, Any]) -> LandmarkSet | None:
@@ -42,9 +44,12 @@ class LabelSets:
         found = self._by_name.get(name) if isinstance(name, str) else None
         return found or (self._of_model.get(model) if isinstance(model, str) else None)
 
-    def _fitting(self, labels: list[str]) -> LandmarkSet:
+    def _fitting(self, labels: list[str], models: set[str]) -> LandmarkSet:
         unknown = {name: NameTable(landmark_set).unknown(labels) for name, landmark_set in self._by_name.items()}
         fitting = [name for name, labels_left in unknown.items() if not labels_left]
+        if len(fitting) > 1:
+            predicted = {self._of_model[model].name for model in models if model in self._of_model}
+            fitting = [name for name in fitting if name in predicted] or fitting
         if len(fitting) > 1:
             raise LabelError(f"The label fits the landmark sets {', '.join(fitting)}: send the 'model' it is for.")
         if not fitting:

@@ -146,6 +146,19 @@ def test_a_label_that_two_sets_fit_needs_its_model(studies: Path, upload: Upload
     assert store.landmarks("a").names == ("Sella",)
 
 
+def test_the_model_that_predicted_the_points_tells_the_set(studies: Path, tmp_path: Path) -> None:
+    small = HEAD.model_copy(update={"name": "small", "landmarks": HEAD.landmarks[:1]})
+    store = StudiesFolder(studies, {**SETS, "small": small})
+    store.add_image("a", write_image(studies.parent / "a.png"), {})
+    point = {"label": "Sella", "position": [1, 1, 0], "description": "predicted=1.0000 3.0000, model=small 7-ab"}
+    path = tmp_path / "label.json"
+    path.write_text(json.dumps({"markups": [{"type": "Fiducial", "controlPoints": [point]}]}))
+    store.save_label("a", path, "final", {})
+    assert store.landmarks("a").names == ("Sella",)
+    told = {"origin": "moved", "model": "small 7-ab", "moved_px": 2.0}
+    assert store.get_label_info("a", "final")["provenance"] == {"Sella": told}
+
+
 @pytest.mark.parametrize("odd", TRAVERSALS)
 def test_nothing_is_ever_written_outside(odd: str, filled: StudiesFolder, studies: Path, upload: Upload) -> None:
     before = contents(studies.parent)

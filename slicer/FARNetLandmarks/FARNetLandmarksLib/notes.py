@@ -1,0 +1,103 @@
+"""What a point's description in 3D Slicer says of it: occluded, what a model predicted, what the landmark is.
+
+Of all that a markups file can hold beside positions, the description alone goes with its point through every version of
+Slicer, every order of the points, and from points to boxes. The companion module for Slicer has a copy of this
+file, kept the same by a test; so it stands alone and runs on Python 3.9.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+OCCLUDED = "occluded"
+CONFIDENCE = "confidence"
+PREDICTED = "predicted"
+MODEL = "model"
+
+MOVED_PX = 1e-3
+"""A point this many pixels from its prediction was moved by somebody; less is lost on the way to text and back."""
+
+_DEFINITION_FOLLOWS = "|"
+_ROUNDED_BY = 0.006
+"""Two decimals of the confidence are told, so half a hundredth and a little."""
+
+
+@dataclass(frozen=True)
+class Notes:
+    """What stands in a description.
+
+    Args:
+        occluded: the landmark lies behind other anatomy.
+        confidence: of the model, 0 to 1.
+        predicted: ``(x, y)`` in pixels of the file as stored, where a model put the point.
+        model: that model, as ``"name version"``.
+        definition: what the landmark is; or whatever else somebody wrote.
+    """
+
+    occluded: bool = False
+    confidence: float | None = None
+    predicted: tuple[float, float] | None = None
+    model: str = ""
+    definition: str = ""
+
+
+def write_notes(notes: Notes) -> str:
+    """``"occluded, confidence=0.93, predicted=812.2500 1034.0000, model=ceph 3 | What it is."``, what applies of it."""
+    told = [OCCLUDED] if notes.occluded else []
+    if notes.confidence is not None:
+        told.append(f"{CONFIDENCE}={notes.confidence:.2f}")
+    if notes.predicted is not None:
+        told.append("{}={:.4f} {:.4f}".format(PREDICTED, *notes.predicted))
+        if notes.model:
+            told.append(f"{MODEL}={_one_word_of_notes(notes.model)}")
+    text = ", ".join(told)
+    return f"{text} {_DEFINITION_FOLLOWS} {notes.definition}".strip() if notes.definition else text
+
+
+def read_notes(description: object) -> Notes:
+    """What a description says. People may write into it whatever they like: what does not read as a note is none."""
+    text, _, definition = description.partition(_DEFINITION_FOLLOWS) if isinstance(description, str) else ("", "", "")
+    occluded = False
+    values: dict[str, str] = {}
+    for note in text.split(","):
+        key, _, value = note.partition("=")
+        occluded = occluded or note.strip().casefold() == OCCLUDED
+        values.setdefault(key.strip().casefold(), value.strip())
+    predicted = _point(values.get(PREDICTED, ""))
+    model = values.get(MODEL, "") if predicted is not None else ""
+    return Notes(occluded, _fraction(values.get(CONFIDENCE, "")), predicted, model, definition.strip())
+
+
+def exact_confidence(told: float | None, measured: Any) -> float | None:
+    """The confidence in full: ``measured``, from the list's measurement, where it agrees with what the notes tell.
+
+    The notes go with their point wherever somebody sorts it; a measurement is only a list of numbers.
+    """
+    if told is None or type(measured) not in (int, float) or not 0.0 <= measured <= 1.0:
+        return told
+    return float(measured) if abs(measured - told) < _ROUNDED_BY else told
+
+
+def _fraction(text: str) -> float | None:
+    value = _number(text)
+    return value if value is not None and 0.0 <= value <= 1.0 else None
+
+
+def _point(text: str) -> tuple[float, float] | None:
+    numbers = [_number(part) for part in text.split()]
+    x, y = numbers if len(numbers) == 2 else (None, None)
+    return None if x is None or y is None else (x, y)
+
+
+def _number(text: str) -> float | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
+
+
+def _one_word_of_notes(text: str) -> str:
+    return " ".join(text.replace(",", " ").replace(_DEFINITION_FOLLOWS, " ").split())

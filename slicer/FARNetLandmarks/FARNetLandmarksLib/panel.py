@@ -1,0 +1,270 @@
+"""The panel: a table of landmarks and what can be done with them. Draws what the session says, and nothing else.
+
+Written in what PythonQt (Slicer) and PySide6 (our tests) have in common: no property is read, enumerations stand on
+their classes, signals are connected as attributes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import qt
+import slicer
+
+from FARNetLandmarksLib.review import Row, Status, submission_question, summary
+from FARNetLandmarksLib.session import ReviewSession
+from FARNetLandmarksLib.stock import StockExtension
+
+TITLE = "FARNet Landmarks"
+COLUMNS = ("Landmark", "Confidence", "State")
+COLOURS = {
+    Status.TO_PLACE: "#d73027",
+    Status.UNSURE: "#e08214",
+    Status.PREDICTED: "#808080",
+    Status.ACCEPTED: "#1a9850",
+    Status.MOVED: "#1a9850",
+    Status.PLACED: "#1a9850",
+    Status.SKIPPED: "#4575b4",
+}
+ZOOMS = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0)
+
+
+class LandmarkPanel:
+    """The panel's widget and what fills it.
+
+    Args:
+        session: the review of the landmarks.
+        stock: the MONAI Label extension.
+    """
+
+    def __init__(self, session: ReviewSession, stock: StockExtension) -> None:
+        self.session = session
+        self.stock = stock
+        self.widget = qt.QWidget()
+        self.shortcuts: list[Any] = []
+        self._names: list[str] = []
+        layout = qt.QVBoxLayout(self.widget)
+        self._build_server(layout)
+        self._build_table(layout)
+        self._build_actions(layout)
+        self._build_view(layout)
+        self.submit_button = self._button(layout, "Accept all and submit", self.submit, "Ctrl+Return", SUBMIT_HELP)
+        self.session.changed = self.refresh
+        self.refresh()
+
+    # --- building ------------------------------------------------------------------------------------------------
+
+    def _build_server(self, layout: Any) -> None:
+        self.fault = _words(layout, "color: #d73027; font-weight: bold")
+        row = qt.QHBoxLayout()
+        layout.addLayout(row)
+        self.connect_button = self._button(row, "Connect", self.connect, "", "Ask the server of the MONAI Label module")
+        self.server = qt.QLabel()
+        row.addWidget(self.server, 1)
+        row = qt.QHBoxLayout()
+        layout.addLayout(row)
+        self.next_button = self._button(row, "Next sample", self.next_sample, "", "Open the next radiograph")
+        self.run_button = self._button(row, "Predict", self.run, "", "Let the chosen model place all landmarks")
+        self.empty_button = self._button(row, "Empty list", self.empty_list, "", EMPTY_HELP)
+
+    def _build_table(self, layout: Any) -> None:
+        self.count = _words(layout, "font-weight: bold")
+        self.progress = qt.QProgressBar()
+        self.progress.setTextVisible(False)
+        self.progress.setMaximumHeight(8)
+        layout.addWidget(self.progress)
+        self.by_confidence = qt.QCheckBox("Worst first")
+        self.by_confidence.setChecked(True)
+        self.by_confidence.setToolTip("Order by confidence; otherwise in the order of the landmark set")
+        self.by_confidence.toggled.connect(self._sort)
+        layout.addWidget(self.by_confidence)
+        self.table = qt.QTableWidget()
+        self.table.setColumnCount(len(COLUMNS))
+        self.table.setHorizontalHeaderLabels(list(COLUMNS))
+        self.table.setSelectionBehavior(qt.QAbstractItemView.SelectRows)
+        self.table.setSelectionMode(qt.QAbstractItemView.SingleSelection)
+        self.table.setEditTriggers(qt.QAbstractItemView.NoEditTriggers)
+        self.table.verticalHeader().setVisible(False)
+        self.table.horizontalHeader().setSectionResizeMode(0, qt.QHeaderView.Stretch)
+        self.table.currentCellChanged.connect(self._selected)
+        self.table.cellClicked.connect(lambda row, _column: self._selected(row))
+        layout.addWidget(self.table, 1)
+        self.definition = _words(layout, "")
+        self.definition.setMinimumHeight(34)
+
+    def _build_actions(self, layout: Any) -> None:
+        grid = qt.QGridLayout()
+        layout.addLayout(grid)
+        session = self.session
+        for place, (text, call, key, tip) in enumerate(
+            (
+                ("Previous", lambda: session.step(-1), "B", "Go to the landmark above"),
+                ("Next", lambda: session.step(1), "N", "Go to the landmark below"),
+                ("Accept", session.accept, "A", "It is right where it is; go to the next that is left"),
+                ("Place", session.place, "P", "Click in the image to place it, and then those still without a place"),
+                ("Skip", session.skip, "S", "It is not in this radiograph; once more takes that back"),
+                ("Reset", session.reset, "Z", "Back to where the model had put it"),
+                ("Occluded", session.toggle_occluded, "O", "It lies behind other anatomy and is inferred"),
+                ("Whole image", session.show_all, "W", "Show the whole radiograph"),
+            )
+        ):
+            holder = qt.QHBoxLayout()
+            grid.addLayout(holder, place // 4, place % 4)
+            self._button(holder, text, call, key, tip)
+
+    def _build_view(self, layout: Any) -> None:
+        form = qt.QFormLayout()
+        layout.addLayout(form)
+        self.zoom = _slider(form, "Zoom on jump", len(ZOOMS) - 1, 0, self._zoom)
+        self.glyphs = _slider(form, "Size of points", 40, 15, self._glyphs)
+
+    def _button(self, layout: Any, text: str, call: Callable[[], object], key: str, tip: str) -> Any:
+        button = qt.QPushButton(f"{text} ({key})" if len(key) == 1 else text)
+        button.setToolTip(f"{tip}\nShortcut: {key}" if key else tip)
+        button.clicked.connect(lambda *_: call())
+        layout.addWidget(button)
+        if key:
+            shortcut = qt.QShortcut(qt.QKeySequence(key), slicer.util.mainWindow() or self.widget)
+            shortcut.setContext(qt.Qt.ApplicationShortcut)
+            shortcut.setEnabled(False)  # until the module is entered: other modules have keys of their own
+            shortcut.activated.connect(lambda: call())
+            self.shortcuts.append(shortcut)
+        return button
+
+    # --- what the user asks for ----------------------------------------------------------------------------------
+
+    def enter(self) -> None:
+        """The module is in front: keys work, and the extension carries landmarks."""
+        self.show_fault(self.stock.connect())
+        for shortcut in self.shortcuts:
+            shortcut.setEnabled(True)
+        self.refresh()
+
+    def leave(self) -> None:
+        """Another module is in front."""
+        self.session.stop_placing()
+        for shortcut in self.shortcuts:
+            shortcut.setEnabled(False)
+
+    def show_fault(self, sentence: str) -> None:
+        """Say what is wrong with the MONAI Label extension; nothing where nothing is."""
+        self.fault.setText(sentence)
+        self.fault.setVisible(bool(sentence))
+
+    def connect(self) -> None:
+        """Ask the server of the MONAI Label module what it has."""
+        self.stock.fetch_info()
+        self.refresh()
+
+    def next_sample(self) -> None:
+        """Open the next radiograph, as a whole, in its own plane."""
+        self.session.current = None
+        self.stock.next_sample()
+        self.session.show_all()
+        self.refresh()
+
+    def run(self) -> None:
+        """Predict, and go to the landmark that needs it most."""
+        self.stock.run()
+        self.session.accept() if self.session.current is None else self.refresh()
+
+    def empty_list(self) -> None:
+        """Start without a model, with a landmark set of the server's."""
+        names = sorted(self.stock.landmark_sets())
+        model = names[0] if len(names) == 1 else self._chosen(names)
+        if model:
+            self.stock.empty_list(model)
+            self.session.step(1)
+            self.session.place()
+
+    def submit(self) -> bool:
+        """Accept what is predicted, and submit; whether the server has taken it."""
+        node = self.session.node
+        if node is None:
+            return False
+        self.session.stop_placing()
+        question = submission_question(self.session.rows())
+        if question and not slicer.util.confirmYesNoDisplay(question, windowTitle=TITLE):
+            return False
+        self.session.accept_all()
+        return self.stock.submit(node)
+
+    def _chosen(self, names: list[str]) -> str:
+        chosen = qt.QInputDialog.getItem(self.widget, TITLE, "Landmarks of which model?", names, 0, False)
+        return str(chosen[0] if isinstance(chosen, tuple) and chosen[1] else chosen or "") if names else ""
+
+    def _selected(self, row: int, *_: int) -> None:
+        if 0 <= row < len(self._names):
+            self.session.go(self._names[row])
+
+    def _sort(self, by_confidence: bool) -> None:
+        self.session.by_confidence = by_confidence
+        self.refresh()
+
+    def _zoom(self, step: int) -> None:
+        self.session.zoom = ZOOMS[step]
+        self.session.go(self.session.current)
+
+    def _glyphs(self, size: int) -> None:
+        if self.session.node is not None:
+            self.session.node.GetDisplayNode().SetGlyphScale(size / 10)
+
+    # --- drawing -------------------------------------------------------------------------------------------------
+
+    def refresh(self) -> None:
+        """Draw everything anew."""
+        rows = self.session.rows()
+        self.server.setText(self.stock.server or "not connected: the address is set in the MONAI Label module")
+        self.count.setText(summary(rows))
+        self.progress.setMaximum(max(len(rows), 1))
+        self.progress.setValue(sum(not row.is_left for row in rows))
+        self._fill(rows)
+        current = next((row for row in rows if row.name == self.session.current), None)
+        self.definition.setText("" if current is None else f"<b>{current.name}</b> {current.notes.definition}")
+        self.submit_button.setEnabled(bool(rows))
+        ready = bool(self.stock.server)
+        self.next_button.setEnabled(ready)
+        self.run_button.setEnabled(ready and self.stock.volume is not None)
+        self.empty_button.setEnabled(ready and self.stock.volume is not None and not rows)
+
+    def _fill(self, rows: list[Row]) -> None:
+        self.table.blockSignals(True)
+        self._names = [row.name for row in rows]
+        self.table.setRowCount(len(rows))
+        for place, row in enumerate(rows):
+            confidence = row.notes.confidence
+            texts = (row.name, "" if confidence is None else f"{confidence:.2f}", row.status_text())
+            for column, text in enumerate(texts):
+                item = qt.QTableWidgetItem(text)
+                item.setToolTip(row.notes.definition)
+                if column == 2:
+                    item.setForeground(qt.QBrush(qt.QColor(COLOURS[row.status])))
+                self.table.setItem(place, column, item)
+            if row.name == self.session.current:
+                self.table.setCurrentCell(place, 0)
+        if self.session.current is None:
+            self.table.clearSelection()
+        self.table.blockSignals(False)
+
+
+SUBMIT_HELP = "Accept all that is predicted where it is, and send the landmarks to the server"
+EMPTY_HELP = "Place all landmarks by hand: for the first radiographs, while there is no model yet"
+
+
+def _words(layout: Any, style: str) -> Any:
+    label = qt.QLabel()
+    label.setWordWrap(True)
+    label.setStyleSheet(style)
+    layout.addWidget(label)
+    return label
+
+
+def _slider(form: Any, text: str, most: int, at: int, changed: Callable[[int], None]) -> Any:
+    slider = qt.QSlider(qt.Qt.Horizontal)
+    slider.setMinimum(0 if at == 0 else 1)
+    slider.setMaximum(most)
+    slider.setValue(at)
+    slider.valueChanged.connect(changed)
+    form.addRow(text, slider)
+    return slider

@@ -1,0 +1,119 @@
+"""The annotator's list: status, order, what is left. Plain Python, no Slicer."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from FARNetLandmarksLib.notes import Notes
+from FARNetLandmarksLib.review import (
+    Row,
+    Status,
+    listed,
+    neighbour,
+    next_left,
+    submission_question,
+    summary,
+    worst_first,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+
+ROOT = Path(__file__).parents[2]
+MODULE = ROOT / "slicer" / "FARNetLandmarks"
+AT = Notes(confidence=0.8, predicted=(10.0, 20.0), model="ceph 1")
+
+
+def row(name="Sella", state="defined", pixel=(10.0, 20.0), notes=AT, **more):
+    return Row(more.pop("index", 0), name, state, pixel if state == "defined" else None, notes, **more)
+
+
+@pytest.mark.parametrize(
+    ("landmark", "status", "text"),
+    [
+        (row(), Status.PREDICTED, "predicted"),
+        (row(unsure=True), Status.UNSURE, "unsure"),
+        (row(unsure=True, checked=True), Status.ACCEPTED, "accepted"),
+        (row(pixel=(13.0, 24.0), checked=True), Status.MOVED, "moved 5.0 px"),
+        (row(pixel=(10.0005, 20.0)), Status.PREDICTED, "predicted"),
+        (row(notes=Notes()), Status.PLACED, "placed"),
+        (row(notes=Notes(occluded=True)), Status.PLACED, "placed, occluded"),
+        (row(state="undefined"), Status.TO_PLACE, "to place"),
+        (row(state="missing"), Status.SKIPPED, "skipped"),
+        (row(state="missing", notes=Notes(occluded=True)), Status.SKIPPED, "skipped"),
+    ],
+)
+def test_status(landmark, status, text):
+    assert landmark.status is status
+    assert landmark.status_text() == text
+    assert landmark.is_left == (status in (Status.PREDICTED, Status.UNSURE, Status.TO_PLACE))
+    assert landmark.edited == (status in (Status.MOVED, Status.PLACED, Status.SKIPPED))
+
+
+def rows():
+    return [
+        row("sure", index=0, notes=Notes(confidence=0.9, predicted=(10.0, 20.0))),
+        row("by hand", index=1, notes=Notes()),
+        row("poor", index=2, notes=Notes(confidence=0.1, predicted=(10.0, 20.0)), unsure=True),
+        row("nowhere", index=3, state="undefined"),
+        row("gone", index=4, state="missing"),
+    ]
+
+
+def test_worst_first_and_round_the_table():
+    ordered = worst_first(rows())
+    assert [item.name for item in ordered] == ["nowhere", "poor", "gone", "sure", "by hand"]
+    assert neighbour(ordered, "by hand", 1).name == "nowhere"
+    assert neighbour(ordered, "nowhere", -1).name == "by hand"
+    assert neighbour(ordered, None, 1).name == "nowhere"
+    assert neighbour([], "x", 1) is None
+
+
+def test_the_next_that_is_left():
+    ordered = worst_first(rows())
+    assert next_left(ordered, "nowhere").name == "poor"
+    assert next_left(ordered, "poor").name == "sure"
+    assert next_left(ordered, "sure").name == "nowhere"
+    assert next_left(ordered, None).name == "nowhere"
+    assert next_left([row(checked=True)], "Sella") is None
+
+
+def test_what_is_said_of_the_whole():
+    assert summary(rows()) == "3 of 5 left: 1 to place, 1 unsure, 1 predicted"
+    assert summary([row(checked=True)]) == "All 1 landmarks are decided"
+    assert summary([]) == "No landmarks yet"
+    assert submission_question([row()]) is None
+    assert submission_question(rows()).startswith("Neither placed nor skipped: nowhere.")
+    assert listed([str(number) for number in range(8)]) == "0, 1, 2, 3, 4, 5 and 2 more"
+
+
+@given(
+    st.lists(st.tuples(st.floats(0, 1) | st.none(), st.sampled_from(["defined", "undefined", "missing"])), max_size=9)
+)
+def test_every_landmark_is_reached_by_stepping(kinds):
+    made = [
+        row(f"L{index}", state, index=index, notes=Notes(confidence=confidence))
+        for index, (confidence, state) in enumerate(kinds)
+    ]
+    ordered, name, seen = worst_first(made), None, []
+    for _ in ordered:
+        name = neighbour(ordered, name, 1).name
+        seen.append(name)
+    assert sorted(seen) == sorted(item.name for item in made)
+
+
+def test_the_modules_copy_of_the_notes_is_the_servers():
+    ours, copy = ROOT / "lib" / "formats" / "notes.py", MODULE / "FARNetLandmarksLib" / "notes.py"
+    assert copy.read_bytes() == ours.read_bytes(), "copy lib/formats/notes.py into the companion module"
+
+
+def test_the_module_runs_on_the_python_of_slicer_5_6():
+    import vermin
+
+    config = vermin.Config()
+    visitors = {path: vermin.visit(path.read_text(encoding="utf-8"), config) for path in sorted(MODULE.rglob("*.py"))}
+    assert len(visitors) >= 9
+    assert {
+        path.name: found.minimum_versions()[1]
+        for path, found in visitors.items()
+        if found.minimum_versions()[1] > (3, 9)
+    } == {}
