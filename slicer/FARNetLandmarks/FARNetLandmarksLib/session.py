@@ -10,13 +10,7 @@ import slicer
 from FARNetLandmarksLib import lists, views
 from FARNetLandmarksLib.review import MISSING, UNDEFINED, Row, Status, neighbour, next_left, worst_first
 
-_NODE_EVENTS = (
-    "PointModifiedEvent",
-    "PointPositionDefinedEvent",
-    "PointPositionUndefinedEvent",
-    "PointPositionMissingEvent",
-    "PointEndInteractionEvent",
-)
+_NODE_EVENTS = ("PointModifiedEvent", "PointPositionUndefinedEvent", "PointPositionMissingEvent")
 
 
 class ReviewSession:
@@ -193,28 +187,30 @@ class ReviewSession:
         if node is not None:
             for event in _NODE_EVENTS:
                 self._observe(node, getattr(slicer.vtkMRMLMarkupsNode, event), self._node_changed)
+            self._observe(node, slicer.vtkMRMLMarkupsNode.PointPositionDefinedEvent, self._placed)
+            self._observe(node, slicer.vtkMRMLMarkupsNode.PointEndInteractionEvent, self._dragged)
         names = {row.name for row in self.rows()}
         self.current = self.current if self.current in names else None
         self.changed()
 
-    def _node_changed(self, _: Any, event: str) -> None:
-        if event == "PointEndInteractionEvent":
-            self._follow_mouse()
-        if event == "PointPositionDefinedEvent" and self.placing:
-            self._place_next()
+    def _node_changed(self, *_: Any) -> None:
         self.changed()
 
-    def _follow_mouse(self) -> None:
+    def _dragged(self, *_: Any) -> None:
         """The landmark that has been dragged is the current one."""
         display = self.node.GetDisplayNode()
         index = -1 if display is None else display.GetActiveControlPoint()
         if 0 <= index < self.node.GetNumberOfControlPoints():
             self.current = self.node.GetNthControlPointLabel(index)
+        self.changed()
 
-    def _place_next(self) -> None:
-        waiting = [row for row in self.rows() if row.state == UNDEFINED]
-        if waiting:
-            self.current = waiting[0].name
-            self.node.SetControlPointPlacementStartIndex(waiting[0].index)
-        else:
-            self.stop_placing()
+    def _placed(self, *_: Any) -> None:
+        """On to the next landmark without a place."""
+        if self.placing:
+            waiting = [row for row in self.rows() if row.state == UNDEFINED]
+            if waiting:
+                self.current = waiting[0].name
+                self.node.SetControlPointPlacementStartIndex(waiting[0].index)
+            else:
+                self.stop_placing()
+        self.changed()

@@ -1,0 +1,20 @@
+"""Slicer's ``qt``, made of PySide6: one flat namespace of Qt's own classes, as PythonQt has it."""
+
+from __future__ import annotations
+
+import os
+import types
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+from PySide6 import QtCore, QtGui, QtWidgets
+
+qt = types.ModuleType("qt")
+for part in (QtCore, QtGui, QtWidgets):
+    vars(qt).update({name: getattr(part, name) for name in dir(part) if not name.startswith("_")})
+
+
+def application() -> QtWidgets.QApplication:
+    """The one application that Qt wants before any widget."""
+    running = QtWidgets.QApplication.instance()
+    return running if isinstance(running, QtWidgets.QApplication) else QtWidgets.QApplication([])

@@ -1,0 +1,226 @@
+"""The panel as an annotator uses it: real Qt (PySide6 in place of PythonQt), real MRML, clicks and keys."""
+
+import importlib
+import sys
+
+import numpy as np
+import pytest
+import slicer
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+
+from FARNetLandmarksLib import lists
+from FARNetLandmarksLib.session import ReviewSession
+from tests.slicer.qt_shim import application, qt
+from tests.slicer.test_session import load
+
+DEFINITIONS = [{"name": name, "definition": f"Where {name} is."} for name in ("A", "B")]
+
+
+class Extension:
+    """Notes what the panel asks of the MONAI Label extension."""
+
+    def __init__(self, volume):
+        self.volume = volume
+        self.asked = []
+        self.server = "http://127.0.0.1:8000 · FARNet"
+        self.fault = ""
+        self.takes = True
+
+    def connect(self):
+        return self.fault
+
+    def landmark_sets(self):
+        return {"farnet_test": {"title": "Test", "landmarks": DEFINITIONS}}
+
+    def empty_list(self, model):
+        self.asked.append(model)
+        return lists.new_list(self.volume.GetScene(), self.landmark_sets()[model], self.volume, "case")
+
+    def submit(self, node):
+        self.asked.append([row.status_text() for row in lists.rows_of(node)])
+        return self.takes
+
+    def __getattr__(self, name):
+        return lambda: self.asked.append(name)
+
+
+@pytest.fixture
+def volume(mrml):
+    return mrml.volume_of(np.zeros((200, 160), np.uint8), np.diag([-0.5, -0.5, 1.0, 1.0]), "radiograph")
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """Questions that the panel puts, and the answer to them."""
+    questions = {"answer": True, "texts": []}
+
+    def ask(text, **_):
+        questions["texts"].append(text)
+        return questions["answer"]
+
+    monkeypatch.setattr(slicer.util, "confirmYesNoDisplay", ask, raising=False)
+    return questions
+
+
+@pytest.fixture
+def panel(mrml, volume, monkeypatch, asked):
+    application()
+    monkeypatch.setitem(sys.modules, "qt", qt)
+    monkeypatch.setattr(slicer.util, "mainWindow", lambda: None)
+    monkeypatch.delitem(sys.modules, "FARNetLandmarksLib.panel", raising=False)
+    session = ReviewSession(mrml.scene, mrml.app)
+    shown = importlib.import_module("FARNetLandmarksLib.panel").LandmarkPanel(session, Extension(volume))
+    shown.widget.resize(420, 760)
+    shown.widget.show()
+    shown.widget.activateWindow()
+    assert QTest.qWaitForWindowActive(shown.widget)
+    yield shown
+    shown.leave()
+    session.close()
+    shown.widget.close()
+
+
+@pytest.fixture
+def filled(panel, mrml, volume, tmp_path):
+    load(mrml, volume, tmp_path)
+    panel.enter()
+    return panel
+
+
+def table(panel):
+    return [[panel.table.item(row, column).text() for column in range(3)] for row in range(panel.table.rowCount())]
+
+
+def press(panel, key):
+    QTest.keyClick(panel.widget, key)
+
+
+def click(panel, text):
+    (button,) = [button for button in panel.widget.findChildren(qt.QPushButton) if button.text() == text]
+    QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+
+
+def test_the_table_says_where_every_landmark_stands(filled):
+    assert table(filled) == [
+        ["nowhere", "0.00", "to place"],
+        ["poor", "0.10", "unsure"],
+        ["fair", "0.50", "predicted"],
+        ["sure", "0.90", "predicted"],
+    ]
+    assert filled.count.text() == "4 of 4 left: 1 to place, 1 unsure, 2 predicted"
+    lists.put(filled.session.node, 0, (43.0, 54.0))  # dragged in the view
+    assert table(filled)[3] == ["sure", "0.90", "moved 5.0 px"]
+    assert filled.count.text() == "3 of 4 left: 1 to place, 1 unsure, 1 predicted"
+    assert (filled.progress.value(), filled.progress.maximum()) == (1, 4)
+
+
+def test_a_click_on_a_row_shows_the_landmark_and_its_definition(panel, mrml, volume):
+    panel.stock.empty_list("farnet_test")
+    panel.table.setCurrentCell(1, 0)
+    assert panel.session.current == "B"
+    assert "Where B is." in panel.definition.text()
+    assert panel.table.item(1, 0).toolTip() == "Where B is."
+
+
+def test_buttons(filled):
+    click(filled, "Next (N)")
+    click(filled, "Next (N)")
+    assert filled.session.current == "poor"
+    assert filled.table.currentRow() == 1
+    click(filled, "Accept (A)")
+    assert table(filled)[1][2] == "accepted"
+    assert filled.session.current == "fair"
+    click(filled, "Skip (S)")
+    assert table(filled)[2][2] == "skipped"
+    click(filled, "Previous (B)")
+    click(filled, "Reset (Z)")
+    assert table(filled)[2][2] == "predicted"
+    click(filled, "Occluded (O)")
+    assert table(filled)[2][2] == "predicted, occluded"
+    click(filled, "Place (P)")
+    assert filled.session.placing
+    click(filled, "Whole image (W)")
+
+
+def test_keys_do_the_same_and_only_while_the_module_is_in_front(filled):
+    press(filled, Qt.Key.Key_N)
+    press(filled, Qt.Key.Key_N)
+    press(filled, Qt.Key.Key_A)
+    assert table(filled)[1][2] == "accepted"
+    press(filled, Qt.Key.Key_S)
+    assert table(filled)[2][2] == "skipped"
+    filled.leave()
+    current = filled.session.current
+    press(filled, Qt.Key.Key_N)
+    assert filled.session.current == current
+
+
+def test_every_shortcut_is_told_and_none_is_used_twice(filled):
+    keys = [shortcut.key().toString() for shortcut in filled.shortcuts]
+    assert len(keys) == len(set(keys)) == 9
+    tips = " ".join(button.toolTip() for button in filled.widget.findChildren(qt.QPushButton))
+    assert all(f"Shortcut: {key}" in tips for key in keys)
+
+
+def test_the_order_of_the_set(filled):
+    filled.by_confidence.setChecked(False)
+    assert [row[0] for row in table(filled)] == ["sure", "poor", "fair", "nowhere"]
+
+
+def test_one_gesture_accepts_all_and_submits(filled, asked):
+    filled.session.go("nowhere")
+    filled.session.skip()
+    assert filled.submit()
+    assert asked["texts"] == []
+    assert filled.stock.asked == [["accepted", "accepted", "accepted", "skipped"]]
+
+
+def test_what_has_no_place_is_asked_about_before_submitting(filled, asked):
+    asked["answer"] = False
+    assert not filled.submit()
+    assert "Neither placed nor skipped: nowhere." in asked["texts"][0]
+    assert filled.stock.asked == []
+    assert table(filled)[1][2] == "unsure"  # nothing was accepted behind the annotator's back
+    asked["answer"] = True
+    press(filled, Qt.Key.Key_Return)  # without Ctrl
+    assert filled.stock.asked == []
+    QTest.keyClick(filled.widget, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    assert filled.stock.asked == [["accepted", "accepted", "accepted", "to place"]]
+
+
+def test_starting_without_a_model(panel):
+    panel.refresh()
+    assert not panel.submit_button.isEnabled()
+    click(panel, "Empty list")
+    assert panel.stock.asked == ["farnet_test"]
+    assert [row[2] for row in table(panel)] == ["to place", "to place"]
+    assert (panel.session.current, panel.session.placing) == ("A", True)
+    assert not panel.empty_button.isEnabled()
+
+
+def test_a_changed_extension_is_said_plainly(panel):
+    panel.stock.fault = "The MONAI Label extension has changed."
+    panel.enter()
+    assert panel.fault.text() == "The MONAI Label extension has changed."
+    assert panel.fault.isVisible()
+    panel.stock.fault = ""
+    panel.enter()
+    assert not panel.fault.isVisible()
+
+
+def test_without_a_server_nothing_can_be_asked_of_it(panel):
+    panel.stock.server = ""
+    panel.refresh()
+    assert not panel.next_button.isEnabled()
+    assert not panel.run_button.isEnabled()
+    assert "not connected" in panel.server.text()
+    click(panel, "Connect")
+    assert panel.stock.asked == ["fetch_info"]
+
+
+def test_size_of_points_and_zoom(filled):
+    filled.glyphs.setValue(30)
+    assert filled.session.node.GetDisplayNode().GetGlyphScale() == 3.0
+    filled.zoom.setValue(4)
+    assert filled.session.zoom == 4.0
