@@ -21,9 +21,9 @@ _POINTS_DISPLAY = {
     "visibility": True,
     "color": _UNSURE,
     "selectedColor": _SURE,
-    "glyphType": "Cross2D",  # Slicer's own sphere hides the anatomy
+    "glyphType": "Cross2D",  # open in the middle; Slicer's own sphere hides the anatomy
     "useGlyphScale": True,
-    "glyphScale": 1.5,
+    "glyphScale": 2.5,
     "textScale": 2.5,
     "pointLabelsVisibility": True,
     "propertiesLabelVisibility": False,

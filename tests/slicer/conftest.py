@@ -1,11 +1,44 @@
-"""Real MRML, the C++ core of 3D Slicer without its windows (``slicer-core``)."""
+"""Real MRML, the C++ core of 3D Slicer without its windows (``slicer-core``), and a real server for its plugin."""
+
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.running import Server, copy_app, running_server
 from tests.slicer.mrml import Mrml
+from tests.slicer.windowless import StockPlugin, stock_plugin
+from tests.slicer.windowless.studies import forget_labels, save_studies
+from tests.tiny import CONF, save_untrained, tiny_config
 
 
 @pytest.fixture
 def mrml() -> Mrml:
     """An empty scene."""
     return Mrml()
+
+
+@pytest.fixture(scope="session")
+def slicer_server(tmp_path_factory) -> Iterator[Server]:
+    """A server with an untrained demo model and radiographs whose names Slicer takes for slices of a stack."""
+    home, scratch = tmp_path_factory.mktemp("a server"), tmp_path_factory.mktemp("scratch")
+    config = tiny_config(copy_app(home / "the app") / "model")
+    save_untrained(Path(config.paths[0]), config.card())
+    save_studies(home / "my studies")
+    with running_server(home, scratch, {**CONF, "preset": "lite"}) as running:
+        yield running
+
+
+@pytest.fixture
+def unlabelled(slicer_server) -> Iterator[Server]:
+    """The server without any label, at the test's end again."""
+    forget_labels(slicer_server)
+    yield slicer_server
+    forget_labels(slicer_server)
+
+
+@pytest.fixture
+def stock(tmp_path) -> Iterator[StockPlugin]:
+    """The unmodified MONAI Label plugin, freshly imported, in a Slicer without windows."""
+    with stock_plugin(tmp_path) as plugin:
+        yield plugin

@@ -222,5 +222,7 @@ def test_without_a_server_nothing_can_be_asked_of_it(panel):
 def test_size_of_points_and_zoom(filled):
     filled.glyphs.setValue(30)
     assert filled.session.node.GetDisplayNode().GetGlyphScale() == 3.0
+    filled.names.setChecked(False)
+    assert not filled.session.node.GetDisplayNode().GetPointLabelsVisibility()
     filled.zoom.setValue(4)
     assert filled.session.zoom == 4.0

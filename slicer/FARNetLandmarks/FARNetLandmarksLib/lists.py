@@ -88,7 +88,7 @@ def new_list(scene: Any, landmark_set: Mapping[str, Any], volume: Any, image_id:
     display.SetGlyphTypeFromString("Cross2D")
     display.SetSelectedColor(0.2, 1.0, 0.4)
     display.SetColor(1.0, 0.75, 0.0)
-    display.SetGlyphScale(1.5)
+    display.SetGlyphScale(2.5)
     display.SetTextScale(2.5)
     display.SetPropertiesLabelVisibility(False)
     for landmark in landmark_set["landmarks"]:

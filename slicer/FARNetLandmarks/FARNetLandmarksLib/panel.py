@@ -50,6 +50,7 @@ class LandmarkPanel:
         self._build_actions(layout)
         self._build_view(layout)
         self.submit_button = self._button(layout, "Accept all and submit", self.submit, "Ctrl+Return", SUBMIT_HELP)
+        self.submit_button.setStyleSheet("font-weight: bold; padding: 6px")
         self.session.changed = self.refresh
         self.refresh()
 
@@ -86,6 +87,7 @@ class LandmarkPanel:
         self.table.setSelectionMode(qt.QAbstractItemView.SingleSelection)
         self.table.setEditTriggers(qt.QAbstractItemView.NoEditTriggers)
         self.table.verticalHeader().setVisible(False)
+        self.table.verticalHeader().setDefaultSectionSize(22)
         self.table.horizontalHeader().setSectionResizeMode(0, qt.QHeaderView.Stretch)
         self.table.currentCellChanged.connect(self._selected)
         self.table.cellClicked.connect(lambda row, _column: self._selected(row))
@@ -117,7 +119,11 @@ class LandmarkPanel:
         form = qt.QFormLayout()
         layout.addLayout(form)
         self.zoom = _slider(form, "Zoom on jump", len(ZOOMS) - 1, 0, self._zoom)
-        self.glyphs = _slider(form, "Size of points", 40, 15, self._glyphs)
+        self.glyphs = _slider(form, "Size of points", 60, 25, self._glyphs)
+        self.names = qt.QCheckBox("Names in the image")
+        self.names.setChecked(True)
+        self.names.toggled.connect(self._show_names)
+        form.addRow(self.names)
 
     def _button(self, layout: Any, text: str, call: Callable[[], object], key: str, tip: str) -> Any:
         button = qt.QPushButton(f"{text} ({key})" if len(key) == 1 else text)
@@ -209,6 +215,10 @@ class LandmarkPanel:
     def _glyphs(self, size: int) -> None:
         if self.session.node is not None:
             self.session.node.GetDisplayNode().SetGlyphScale(size / 10)
+
+    def _show_names(self, shown: bool) -> None:
+        if self.session.node is not None:
+            self.session.node.GetDisplayNode().SetPointLabelsVisibility(shown)
 
     # --- drawing -------------------------------------------------------------------------------------------------
 

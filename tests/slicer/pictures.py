@@ -1,0 +1,122 @@
+"""Makes the pictures of docs/slicer.md: Slicer's own slice view and our panel, with a prediction and after a drag.
+
+python -m tests.slicer.pictures docs/images                              # the demo model on a phantom
+python -m tests.slicer.pictures OUT --image X.jpg --points X.txt         # any cephalogram, 19 lines "x,y"
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import slicer
+from PIL import Image
+
+from FARNetLandmarksLib import lists
+from FARNetLandmarksLib.session import ReviewSession
+from lib.configs import choose_models
+from lib.datasets.phantoms import make_phantom
+from lib.formats import markups_document
+from lib.landmarks import Landmark, Landmarks, LandmarkSet, Predicted
+from lib.radiographs import read_radiograph
+from tests.slicer.qt_shim import application, qt
+from tests.slicer.slice_view import SliceView
+
+ROOT = Path(__file__).parents[2]
+CEPH = "cephalometric_19"
+
+
+def main() -> None:
+    """Write ``slicer-view.jpg``, ``slicer-drag.jpg`` and ``slicer-panel.png`` into a folder."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--image", type=Path, help="a cephalogram; default: a phantom")
+    parser.add_argument("--points", type=Path, help="its 19 landmarks; default: what the demo model predicts")
+    asked = parser.parse_args()
+    asked.folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as scratch:
+        image = asked.image or phantom(Path(scratch) / "case 012.png")
+        draw(image, prediction(image, asked.points), Path(scratch), asked.folder)
+
+
+def phantom(path: Path) -> Path:
+    """A synthetic cephalogram that the demo model has never seen."""
+    Image.fromarray(make_phantom(CEPH, 5012, (1200, 968)).pixels).save(path)
+    return path
+
+
+def prediction(image: Path, points: Path | None) -> Landmarks:
+    """The demo model's landmarks, or those of a file as if a model had predicted them."""
+    config = choose_models({"models": "farnet_demo"}, ROOT / "model")["farnet_demo"]
+    if points is None:
+        return config.infer_task().predict(image, device="cpu").landmarks
+    places = np.loadtxt(points, delimiter=",")[: len(config.landmark_set)].tolist()
+    names = config.landmark_set.names
+    return Landmarks(
+        tuple(
+            Landmark(name, x, y, predicted=Predicted(x, y, "reader"))
+            for name, (x, y) in zip(names, places, strict=True)
+        )
+    )
+
+
+def draw(image: Path, landmarks: Landmarks, scratch: Path, folder: Path) -> None:
+    """The view with all landmarks; then the worst one dragged, zoomed in, with the panel beside it."""
+    window = SliceView()
+    radiograph = read_radiograph(image)
+    volume = window.volume_of(radiograph.pixels, np.diag([-1.0, -1.0, 1.0, 1.0]), image.stem)
+    volume.GetDisplayNode().SetWindowLevelMinMax(float(radiograph.pixels.min()), float(radiograph.pixels.max()))
+    document = scratch / "prediction.mrk.json"
+    landmark_set = choose_models({"models": "farnet_demo"}, ROOT / "model")["farnet_demo"].landmark_set
+    content = markups_document(
+        landmarks, radiograph.header.geometry, title="farnet_demo landmarks", landmark_set=landmark_set
+    )
+    document.write_text(json.dumps(content), encoding="utf-8")
+    window.show(volume)
+    node = lists.adopt(window.load_markups(document)[0], volume, image.stem)
+    Image.fromarray(window.picture()).save(folder / "slicer-view.jpg", quality=88)
+    session = ReviewSession(window.scene, window.app)
+    session.zoom = 3.0
+    session.step(1)
+    panel = panel_of(session)
+    window.view.render()
+    row = session.row()
+    assert row is not None
+    window.drag(*window.on_screen(node, row.index), by_x=60, by_y=-40)
+    print(f"{row.name}: {row.pixel} -> {lists.rows_of(node)[row.index].pixel}")  # noqa: T201
+    Image.fromarray(window.picture()).save(folder / "slicer-drag.jpg", quality=88)
+    for _ in range(3):
+        session.accept()
+    panel.widget.resize(430, 860)
+    panel.refresh()
+    qt.QApplication.processEvents()
+    panel.widget.grab().save(str(folder / "slicer-panel.png"))
+    session.close()
+
+
+class Connected:
+    """What the panel shows of a server, for the picture."""
+
+    server = "http://127.0.0.1:8000 · FARNet landmarks"
+    volume: Any = object()
+
+
+def panel_of(session: ReviewSession) -> Any:
+    """The panel with PySide6 in place of PythonQt."""
+    application()
+    sys.modules["qt"] = qt
+    slicer.util.mainWindow = lambda: None
+    panel = importlib.import_module("FARNetLandmarksLib.panel").LandmarkPanel(session, Connected())
+    panel.show_fault("")
+    panel.widget.show()
+    return panel
+
+
+if __name__ == "__main__":
+    main()
