@@ -96,6 +96,11 @@ class LandmarkTrainTask(BasicTrainTask):
         info: dict[str, Any] = super().info()
         return {**info, "landmark_set": chosen.model_dump(mode="json", include={"name", "title", "landmarks", "lines"})}
 
+    def stats(self) -> dict[str, Any]:
+        """How the last training went; before the first has an epoch, none of its epochs, so that no bar is full."""
+        done: dict[str, Any] = super().stats()
+        return done or {"epoch": 0, "total_epochs": self.defaults.max_epochs}
+
     # --- the request ---------------------------------------------------------------------------------------------
 
     def __call__(self, request: Mapping[str, Any], datastore: Any) -> dict[str, Any]:

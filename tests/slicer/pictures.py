@@ -73,10 +73,8 @@ def draw(image: Path, landmarks: Landmarks, scratch: Path, folder: Path) -> None
     volume = window.volume_of(radiograph.pixels, np.diag([-1.0, -1.0, 1.0, 1.0]), image.stem)
     volume.GetDisplayNode().SetWindowLevelMinMax(float(radiograph.pixels.min()), float(radiograph.pixels.max()))
     document = scratch / "prediction.mrk.json"
-    landmark_set = choose_models({"models": "farnet_demo"}, ROOT / "model")["farnet_demo"].landmark_set
-    content = markups_document(
-        landmarks, radiograph.header.geometry, title="farnet_demo landmarks", landmark_set=landmark_set
-    )
+    geometry = radiograph.header.geometry
+    content = markups_document(landmarks, geometry, title="landmarks", landmark_set=LandmarkSet.load(CEPH))
     document.write_text(json.dumps(content), encoding="utf-8")
     window.show(volume)
     node = lists.adopt(window.load_markups(document)[0], volume, image.stem)
@@ -89,7 +87,7 @@ def draw(image: Path, landmarks: Landmarks, scratch: Path, folder: Path) -> None
     row = session.row()
     assert row is not None
     window.drag(*window.on_screen(node, row.index), by_x=60, by_y=-40)
-    print(f"{row.name}: {row.pixel} -> {lists.rows_of(node)[row.index].pixel}")  # noqa: T201
+    print(f"{row.name}: {row.pixel} -> {lists.rows_of(node)[row.index].pixel}")
     Image.fromarray(window.picture()).save(folder / "slicer-drag.jpg", quality=88)
     for _ in range(3):
         session.accept()

@@ -4,9 +4,9 @@ import json
 
 import numpy as np
 import pytest
+
 from FARNetLandmarksLib import lists
 from FARNetLandmarksLib.review import Status
-
 from lib.formats import json_text, markups_document, parse_markups
 from lib.landmarks import Landmark, Landmarks, LandmarkSet, Predicted, State
 from lib.radiographs import Geometry, PixelSpacing, RadiographHeader

@@ -1,9 +1,11 @@
 """The annotator's list: status, order, what is left. Plain Python, no Slicer."""
 
-import subprocess
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from FARNetLandmarksLib.notes import Notes
 from FARNetLandmarksLib.review import (
     Row,
@@ -15,8 +17,6 @@ from FARNetLandmarksLib.review import (
     summary,
     worst_first,
 )
-from hypothesis import given
-from hypothesis import strategies as st
 
 ROOT = Path(__file__).parents[2]
 MODULE = ROOT / "slicer" / "FARNetLandmarks"

@@ -1,7 +1,10 @@
-"""Makes the stock MONAI Label extension carry landmarks, by wrapping a few of its methods; no file of it is changed.
+"""Makes the stock MONAI Label extension carry landmarks, by wrapping a few functions; no file of it is changed.
 
 What the extension (0.8.5) does with point lists: it shows them, stacks those of another run on top, and loses every
 point when a label is submitted. It also lets Slicer glue numbered files into a stack.
+
+Wrapped is what the extension looks up at each call, and no slot of a button: those are bound when its panel is made,
+which may have been before.
 """
 
 from __future__ import annotations
@@ -9,6 +12,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import slicer
@@ -16,41 +20,40 @@ import slicer
 from FARNetLandmarksLib import lists, submission
 from FARNetLandmarksLib.review import listed
 
+TITLE = "FARNet Landmarks"
 _ORIGINAL = "farnet_original"
 
-_PARAMETERS = {
-    "updateSegmentationMask": ("self", "in_file", "labels"),
-    "onGenerateJSONFromMulipltROIs": ("self",),
-    "onNextSampleButton": ("self",),
-    "onSaveLabel": ("self",),
+_WRAPPED = {
+    "MONAILabelWidget.updateSegmentationMask": ("self", "in_file", "labels"),
+    "MONAILabelLogic.next_sample": ("self", "strategy", "params"),
+    "MONAILabelLogic.save_label": ("self", "image_in", "label_in", "params"),
 }
+"""Functions of the extension and the arguments they must begin with."""
 _CALLS = {
-    "onSaveLabel": "onGenerateJSONFromMulipltROIs",
     "onClickSegmentation": "updateSegmentationMask",
+    "onNextSampleButton": "next_sample",
+    "onSaveLabel": "save_label",
 }
-"""What a method of the extension has to call for our wrapping of the other to have an effect."""
+"""What a method of the extension's panel has to call for our wrapping to have an effect."""
 
 
 def faults(plugin: Any, sample_data: Any) -> list[str]:
     """How the MONAI Label extension differs from the one this module knows; empty where it does not.
 
     Args:
-        plugin: its Python module ``MONAILabel``; None where it is not installed.
+        plugin: its Python module ``MONAILabel``.
         sample_data: Slicer's Python module ``SampleData``.
     """
-    if plugin is None:
-        return ["the MONAI Label extension is not installed"]
-    widget = getattr(plugin, "MONAILabelWidget", None)
     found = []
-    for name, expected in _PARAMETERS.items():
-        method = _original(widget, name)
-        if method is None:
-            found.append(f"MONAILabelWidget.{name} is gone")
-        elif tuple(inspect.signature(method).parameters)[: len(expected)] != expected:
-            found.append(f"MONAILabelWidget.{name} takes other arguments")
+    for name, expected in _WRAPPED.items():
+        function = _original(*_owner_of(plugin, name))
+        if function is None:
+            found.append(f"{name} is gone")
+        elif tuple(inspect.signature(function).parameters)[: len(expected)] != expected:
+            found.append(f"{name} takes other arguments")
     for name, called in _CALLS.items():
-        method = _original(widget, name)
-        if method is None or called not in method.__code__.co_names:
+        method = getattr(getattr(plugin, "MONAILabelWidget", None), name, None)
+        if called not in getattr(getattr(method, "__code__", None), "co_names", ()):
             found.append(f"MONAILabelWidget.{name} no longer calls {called}")
     loader = _original(getattr(sample_data, "SampleDataLogic", None), "loadNode")
     if loader is None or "fileProperties" not in inspect.signature(loader).parameters:
@@ -59,41 +62,45 @@ def faults(plugin: Any, sample_data: Any) -> list[str]:
 
 
 def install(plugin: Any, sample_data: Any) -> str:
-    """Wrap the extension's methods; once more changes nothing.
+    """Wrap the extension's functions; once more changes nothing.
 
     Returns:
         Empty, or a sentence that says why nothing was wrapped.
     """
-    found = faults(plugin, sample_data)
     if plugin is None:
         return "Install the MONAI Label extension (Extensions Manager) and restart Slicer: landmarks go through it."
+    found = faults(plugin, sample_data)
     if found:
         uninstall(plugin, sample_data)
         return (
             f"The MONAI Label extension has changed ({'; '.join(found)}): landmarks can be looked at, but this "
-            "version of FARNet Landmarks cannot submit them. Install a newer FARNet Landmarks."
+            f"version of {TITLE} cannot submit them. Install a newer {TITLE}."
         )
-    widget = plugin.MONAILabelWidget
-    _wrap(widget, "updateSegmentationMask", _show_result)
-    _wrap(widget, "onGenerateJSONFromMulipltROIs", submission.write_label)
-    _wrap(widget, "onNextSampleButton", _next_sample)
-    _wrap(widget, "onSaveLabel", submission.submit)
+    around: tuple[Callable[..., Any], ...] = (_show_result, _note_sample, submission.save_label)
+    for name, function in zip(_WRAPPED, around):
+        _wrap(*_owner_of(plugin, name), function)
     _wrap(sample_data.SampleDataLogic, "loadNode", _load_node)
+    _wrap(slicer.util, "loadVolume", _load_volume)
     return ""
 
 
 def uninstall(plugin: Any, sample_data: Any) -> None:
-    """Give the extension its own methods back."""
-    widget, logic = getattr(plugin, "MONAILabelWidget", None), getattr(sample_data, "SampleDataLogic", None)
-    for owner, names in ((widget, _PARAMETERS), (logic, ("loadNode",))):
-        for name in names:
-            if owner is not None and hasattr(getattr(owner, name, None), _ORIGINAL):
-                setattr(owner, name, _original(owner, name))
+    """Give the extension, and Slicer, their own functions back."""
+    wrapped = [_owner_of(plugin, name) for name in _WRAPPED]
+    wrapped += [(getattr(sample_data, "SampleDataLogic", None), "loadNode"), (slicer.util, "loadVolume")]
+    for owner, name in wrapped:
+        if hasattr(getattr(owner, name, None), _ORIGINAL):
+            setattr(owner, name, _original(owner, name))
+
+
+def _owner_of(plugin: Any, name: str) -> tuple[Any, str]:
+    owner, _, function = name.partition(".")
+    return getattr(plugin, owner, None), function
 
 
 def _original(owner: Any, name: str) -> Any:
-    method = getattr(owner, name, None)
-    return getattr(method, _ORIGINAL, method)
+    function = getattr(owner, name, None)
+    return getattr(function, _ORIGINAL, function)
 
 
 def _wrap(owner: Any, name: str, around: Callable[..., Any]) -> None:
@@ -119,14 +126,14 @@ def _show_result(original: Any, self: Any, in_file: Any, labels: Any, *args: Any
     old_rows = [] if old is None else lists.rows_of(old)
     keep = _wants_to_keep([row.name for row in old_rows if row.edited])
     node = slicer.util.loadMarkups(in_file)
-    lists.adopt(node, volume, _image_id(self))
+    lists.adopt(node, volume, str((self.current_sample or {}).get("id", "")))
     fault = lists.geometry_fault(node)
     if keep:
         lists.take_over_edits(old_rows, node)
     if old is not None:
         scene.RemoveNode(old)
     if fault:
-        slicer.util.warningDisplay(fault, windowTitle="FARNet Landmarks")
+        slicer.util.warningDisplay(fault, windowTitle=TITLE)
     return True
 
 
@@ -135,41 +142,35 @@ def _wants_to_keep(edited: list[str]) -> bool:
         return False
     done = f"You have placed, moved or skipped {listed(edited)}."
     question = f"{done}\n\nKeep that, and take only the others from the model?"
-    return bool(slicer.util.confirmYesNoDisplay(question, windowTitle="FARNet Landmarks"))
-
-
-def _image_id(plugin_widget: Any) -> str:
-    return str((plugin_widget.current_sample or {}).get("id", ""))
+    return bool(slicer.util.confirmYesNoDisplay(question, windowTitle=TITLE))
 
 
 # --- a radiograph arrives ------------------------------------------------------------------------------------------
 
-_single_files = [False]
+_sample: dict[str, str] = {}
+"""File name of the last sample's download, and its path where the server has told one."""
 
 
-def _next_sample(original: Any, self: Any) -> Any:
-    """The next radiograph, its file alone: Slicer would take ``002.png`` beside ``001.png`` for the next slice."""
-    load_volume = slicer.util.loadVolume
-
-    def load_one(filename: str, properties: Any = None, *args: Any, **kwargs: Any) -> Any:
-        return load_volume(filename, {"singleFile": True, **(properties or {})}, *args, **kwargs)
-
-    _single_files[0], slicer.util.loadVolume = True, load_one
-    try:
-        return original(self)
-    finally:
-        _single_files[0], slicer.util.loadVolume = False, load_volume
+def _note_sample(original: Any, self: Any, strategy: Any, params: Any) -> Any:
+    answer = original(self, strategy, params)
+    told = answer if isinstance(answer, dict) else {}
+    _sample.clear()
+    _sample.update({key: str(told[key]) for key in ("name", "path") if told.get(key)})
+    return answer
 
 
-def _load_node(
-    original: Any,
-    self: Any,
-    uri: str,
-    name: str,
-    fileType: Any = "VolumeFile",  # noqa: N803  Slicer's name
-    fileProperties: Any = None,  # noqa: N803
-) -> Any:
-    properties = dict(fileProperties or {})
-    if _single_files[0] and fileType in (None, "VolumeFile"):
-        properties.setdefault("singleFile", True)
-    return original(self, uri, name, fileType, properties)
+def _load_node(original: Any, self: Any, uri: str, name: str, *args: Any, **kwargs: Any) -> Any:
+    """The download of a sample is one file: Slicer would take ``002.png`` beside ``001.png`` for the next slice."""
+    if Path(uri).name != _sample.get("name"):
+        return original(self, uri, name, *args, **kwargs)
+    asked = inspect.signature(original).bind(self, uri, name, *args, **kwargs)
+    asked.arguments["fileProperties"] = {"singleFile": True, **(asked.arguments.get("fileProperties") or {})}
+    return original(*asked.args, **asked.kwargs)
+
+
+def _load_volume(original: Any, filename: Any, *args: Any, **kwargs: Any) -> Any:
+    """The same where the file lies in a folder that server and Slicer share."""
+    if str(filename) != _sample.get("path"):
+        return original(filename, *args, **kwargs)
+    properties, rest = (args[0] if args else kwargs.pop("properties", None)), args[1:]
+    return original(filename, {"singleFile": True, **(properties or {})}, *rest, **kwargs)

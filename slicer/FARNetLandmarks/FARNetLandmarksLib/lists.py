@@ -20,6 +20,8 @@ from FARNetLandmarksLib.review import DEFINED, MISSING, UNDEFINED, Row
 
 LANDMARKS = "FARNet.Landmarks"
 IMAGE = "FARNet.Image"
+MODEL = "FARNet.Model"
+"""Attribute of a list that no model has predicted: the model whose landmarks are placed."""
 CHECKED = "FARNet.Checked"
 VOLUME_ROLE = "farnetVolume"
 ADOPTED_EVENT = vtk.vtkCommand.UserEvent + 68037

@@ -61,11 +61,10 @@ class StockExtension:
     def empty_list(self, model: str) -> Any:
         """An empty list of a model's landmarks on the radiograph at hand."""
         sample = self.widget.current_sample or {}
-        self.widget.ui.trainerBox.setCurrentText(model)
-        return lists.new_list(slicer.mrmlScene, self.landmark_sets()[model], self.volume, str(sample.get("id", "")))
+        node = lists.new_list(slicer.mrmlScene, self.landmark_sets()[model], self.volume, str(sample.get("id", "")))
+        node.SetAttribute(lists.MODEL, model)
+        return node
 
     def submit(self, node: Any) -> bool:
         """Submit a landmark list; whether the server has taken it."""
-        node.RemoveAttribute(submission.SUBMITTED)
-        self.widget.onSaveLabel()
-        return bool(node.GetAttribute(submission.SUBMITTED))
+        return submission.submit(self.widget, node)

@@ -1,4 +1,3 @@
-# ruff: noqa: N802  (the names are Slicer's)
 """``slicer.app`` and what Slicer's dialogs say, around a real scene."""
 
 from __future__ import annotations

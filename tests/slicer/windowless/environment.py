@@ -1,4 +1,3 @@
-# ruff: noqa: N802  (the names are Qt's)
 """The modules that Slicer's Python has and others have not."""
 
 from __future__ import annotations

@@ -151,7 +151,7 @@ def stock_plugin(folder: Path) -> Iterator[StockPlugin]:
     settings: dict[str, Any] = {"MONAILabel/autoRunSegmentationOnNextSample": 0}
     cache = slicer.vtkCacheManager()
     mrml.scene.SetCacheManager(cache)
-    (folder / "downloads").mkdir()
+    (folder / "downloads").mkdir(parents=True)
     cache.SetRemoteCacheDirectory(str(folder / "downloads"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(slicer, "mrmlScene", mrml.scene, raising=False)

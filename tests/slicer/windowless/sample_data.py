@@ -1,4 +1,3 @@
-# ruff: noqa: N802, N803  (the names are Slicer's)
 """A stand-in for Slicer's module ``SampleData``, which the MONAI Label plugin downloads images with.
 
 It mirrors ``SampleDataLogic.downloadFromURL``, ``downloadFile`` and ``loadNode``: a file is kept in the scene's cache

@@ -1,4 +1,3 @@
-# ruff: noqa: N802  (the names are Slicer's)
 """The base classes of Slicer's module ``ScriptedLoadableModule``, as far as a module needs them without windows."""
 
 from __future__ import annotations

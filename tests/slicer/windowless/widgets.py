@@ -1,4 +1,3 @@
-# ruff: noqa: N802  (the names are Qt's)
 """Stand-ins for the Qt widgets that the MONAI Label plugin reads from; they hold what is put into them."""
 
 from __future__ import annotations
@@ -30,10 +29,10 @@ class Widget:
         self._slots.append((signal, slot))
 
     def emit(self, signal: str, *values: Any) -> None:
-        """Call the slots, each with as many values as it takes, as PythonQt does."""
+        """Call the slots; errors come out here, while PythonQt prints them where hardly anybody looks."""
         for connected, slot in list(self._slots):
             if connected == signal and not self._blocked:
-                slot(*values[: len(inspect.signature(slot).parameters)])
+                slot(*values[: _taken(slot)])
 
     def blockSignals(self, block: bool) -> bool:
         before, self._blocked = self._blocked, block
@@ -44,6 +43,13 @@ class Widget:
 
     def setToolTip(self, text: str) -> None:
         self.toolTip = text
+
+
+def _taken(slot: Callable[..., Any]) -> int | None:
+    """How many values of a signal PythonQt passes on: all to a function with ``*args``, whatever it wraps."""
+    function = getattr(slot, "__func__", slot)
+    code = function.__code__
+    return None if code.co_flags & inspect.CO_VARARGS else code.co_argcount - (function is not slot)
 
 
 class Button(Widget):

@@ -1,0 +1,368 @@
+"""The stock plugin with our companion module around it, at work with a real server: the whole round trip of points."""
+
+import importlib
+import shutil
+import sys
+
+import numpy as np
+import pytest
+import slicer
+
+from FARNetLandmarksLib import bridge, lists, submission
+from FARNetLandmarksLib.session import ReviewSession
+from FARNetLandmarksLib.stock import StockExtension
+from lib.formats import parse_markups, parse_result
+from lib.radiographs import read_header
+from tests.running import save_phantom
+from tests.slicer.qt_shim import application, qt
+from tests.slicer.test_stock_plugin import EXACT_PX, ONE_OF_EACH, SLICE, labels, open_image
+from tests.slicer.windowless.places import distances, landmarks_in_pixels, points_in_pixels, ras_of
+from tests.slicer.windowless.studies import FILES, STUDIES, leave_unlabelled
+from tests.tiny import CEPH
+
+SAVED = ("info", "Label-Mask saved into MONAI Label Server")
+
+
+@pytest.fixture(autouse=True)
+def slicers_own(monkeypatch):
+    """What is wrapped in Slicer itself is its own again when a test ends."""
+    monkeypatch.setattr(slicer.util, "loadVolume", slicer.util.loadVolume)
+
+
+@pytest.fixture
+def companion(stock):
+    """The plugin as Slicer has it once our module is loaded."""
+    assert bridge.install(stock.plugin, stock.sample_data) == ""
+    return stock
+
+
+@pytest.fixture
+def session(companion):
+    """A review of what is in the scene."""
+    review = ReviewSession(slicer.mrmlScene, companion.mrml.app)
+    yield review
+    review.close()
+
+
+def stored(server, image, tag="final"):
+    """The landmarks that the server has, as it would train on them."""
+    content = server.request("GET", "/datastore/label", params={"label": image, "tag": tag}).content
+    return parse_markups(content, CEPH, read_header(server.studies / STUDIES[image]))
+
+
+def origins(server, image):
+    table = server.get("/datastore/label/info", params={"label": image, "tag": "final"})["provenance"]
+    return table, {name: told["origin"] for name, told in table.items()}
+
+
+def told(stock):
+    return [(dialog.kind, dialog.text) for dialog in stock.told]
+
+
+# --- the round trip ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("image", ONE_OF_EACH)
+def test_the_whole_round_trip(companion, session, unlabelled, image):
+    """Connect, Next Sample, Run, move one, skip one, leave one out, Submit, Train, Next Sample."""
+    open_image(companion, unlabelled, image)
+    companion.run()
+    (points,) = companion.point_lists()
+    found = landmarks_in_pixels(parse_result(unlabelled.find(image)).landmarks)
+    assert max(distances(points_in_pixels(points, companion.volume), found).values()) < EXACT_PX
+    assert points.GetNodeReference(lists.VOLUME_ROLE) is companion.volume
+
+    nasion = CEPH.index("Nasion")
+    points.SetNthControlPointPosition(nasion, *ras_of(companion.volume, (60.25, 70.5)))  # what a drag does
+    session.go("Porion")
+    session.skip()
+    session.go("Gonion")
+    lists.unset(points, CEPH.index("Gonion"))
+    session.accept_all()
+    companion.submit()
+    assert told(companion) == [SAVED]
+    assert submission.SUBMITTED in points.GetAttributeNames()
+
+    label = stored(unlabelled, image)
+    assert str(label["Porion"].state) == "missing"
+    assert str(label["Gonion"].state) == "undefined"
+    np.testing.assert_allclose((label["Nasion"].x, label["Nasion"].y), (60.25, 70.5), atol=EXACT_PX)
+    others = [name for name in CEPH.names if name not in ("Nasion", "Porion", "Gonion")]
+    kept, there = landmarks_in_pixels(label), {name: found[name] for name in others}
+    assert max(distances({name: kept[name] for name in others}, there).values()) < EXACT_PX
+
+    table, kinds = origins(unlabelled, image)
+    assert kinds == {**dict.fromkeys(others, "accepted"), "Nasion": "moved", "Porion": "skipped"}
+    version = unlabelled.get("/info/")["models"]["farnet_demo"]["version"]
+    assert {entry["model"] for entry in table.values()} == {f"farnet_demo {version}"}
+    assert table["Nasion"]["moved_px"] == pytest.approx(
+        float(np.linalg.norm(found["Nasion"] - (60.25, 70.5))), abs=0.01
+    )
+
+    companion.choose_option("train", "farnet_demo", "max_epochs", "200")
+    companion.train()
+    assert unlabelled.get("/train/")["status"] in ("SUBMITTED", "RUNNING")
+    companion.stop()
+    (unlabelled.app / "model" / "farnet_demo.pt").unlink(missing_ok=True)  # others want the untrained model
+
+    unlabelled.request("DELETE", "/datastore/label", params={"id": "002", "tag": "final"})
+    companion.next_sample()
+    assert companion.image_id == "002"
+    assert companion.volume.GetImageData().GetDimensions() == SLICE
+    assert companion.point_lists() == []
+    assert session.node is None
+
+
+def test_the_whole_round_trip_from_our_panel(companion, unlabelled, monkeypatch):
+    """The same by the buttons of the module's own panel, drawn by real Qt."""
+    application()
+    monkeypatch.setitem(sys.modules, "qt", qt)
+    monkeypatch.delitem(sys.modules, "FARNetLandmarksLib.panel", raising=False)
+    leave_unlabelled(unlabelled, "film_001")
+    companion.connect(unlabelled.url)
+    session = ReviewSession(slicer.mrmlScene, companion.mrml.app)
+    panel = importlib.import_module("FARNetLandmarksLib.panel").LandmarkPanel(session, StockExtension())
+    panel.enter()
+    assert panel.server.text().startswith(f"{unlabelled.url} · FARNet landmarks")
+    panel.next_button.click()
+    assert companion.image_id == "film_001"
+    panel.run_button.click()
+    assert panel.table.rowCount() == len(CEPH)
+    worst = session.current
+    assert worst == panel.table.item(0, 0).text()
+    lists.put(session.node, CEPH.index(worst), (60.25, 70.5))
+    panel.submit_button.click()
+    assert told(companion) == [SAVED]
+    kinds = origins(unlabelled, "film_001")[1]
+    assert kinds == {**dict.fromkeys(CEPH.names, "accepted"), worst: "moved"}
+    assert panel.count.text() == "All 19 landmarks are decided"
+    panel.leave()
+    session.close()
+
+
+def test_what_the_server_refuses_is_told_and_nothing_is_lost(companion, unlabelled):
+    open_image(companion, unlabelled, "001")
+    companion.run()
+    (points,) = companion.point_lists()
+    points.SetNthControlPointPosition(0, *ras_of(companion.volume, (-50.0, 20.0)))
+    companion.submit()
+    ((kind, text),) = told(companion)
+    assert kind == "error"
+    assert "Landmark 'Sella' at (-50.0, 20.0) lies outside the image" in text
+    assert labels(unlabelled, "001") == {}
+    assert points.GetAttribute(submission.SUBMITTED) is None
+    points.SetNthControlPointPosition(0, *ras_of(companion.volume, (50.0, 20.0)))
+    companion.submit()
+    assert told(companion)[1:] == [SAVED]
+
+
+def test_a_list_without_any_place_is_not_sent(companion, unlabelled):
+    open_image(companion, unlabelled, "001")
+    companion.run()
+    companion.point_lists()[0].UnsetAllControlPoints()
+    companion.submit()
+    ((kind, text),) = told(companion)
+    assert (kind, "No landmark is placed: place at least one point before submitting." in text) == ("error", True)
+    assert labels(unlabelled, "001") == {}
+
+
+def test_boxes_still_work(companion, unlabelled):
+    open_image(companion, unlabelled, "001")
+    companion.choose_option("infer", "farnet_demo", "result_type", "boxes")
+    companion.run()
+    assert len(companion.boxes()) == len(CEPH)
+    companion.submit()
+    assert told(companion) == [SAVED]
+    assert stored(unlabelled, "001").num_placed() == len(CEPH)
+
+
+# --- a prediction arrives ----------------------------------------------------------------------------------------
+
+
+def test_another_run_replaces_the_list(companion, unlabelled):
+    open_image(companion, unlabelled, "001")
+    companion.run()
+    companion.run()
+    assert len(companion.point_lists()) == 1
+    assert companion.told == []  # nothing had been edited, nothing is asked
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_another_run_asks_before_it_overwrites_what_an_annotator_did(companion, unlabelled, keep):
+    open_image(companion, unlabelled, "001")
+    companion.run()
+    companion.point_lists()[0].SetNthControlPointPosition(0, *ras_of(companion.volume, (50.0, 20.0)))
+    companion.dialogs.yes = keep
+    companion.run()
+    ((kind, text),) = told(companion)
+    assert (kind, "You have placed, moved or skipped Sella." in text) == ("question", True)
+    (points,) = companion.point_lists()
+    place = points_in_pixels(points, companion.volume)["Sella"]
+    predicted = landmarks_in_pixels(parse_result(unlabelled.find("001")).landmarks)["Sella"]
+    np.testing.assert_allclose(place, (50.0, 20.0) if keep else predicted, atol=EXACT_PX)
+
+
+def test_a_pre_annotated_radiograph_opens_with_its_landmarks(companion, session, unlabelled):
+    leave_unlabelled(unlabelled, "film_001")
+    params = {"image": "film_001", "output": "json"}
+    assert unlabelled.infer(params=params, data={"params": '{"save_label": true}'}).status_code == 200
+    companion.connect(unlabelled.url)
+    companion.next_sample()
+    assert len(session.rows()) == len(CEPH)
+    assert session.node.GetNodeReference(lists.VOLUME_ROLE) is companion.volume
+    session.accept_all()
+    companion.submit()
+    assert told(companion) == [SAVED]
+    assert set(origins(unlabelled, "film_001")[1].values()) == {"accepted"}
+
+
+# --- a radiograph arrives ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("image", ONE_OF_EACH)
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_a_shared_folder_of_numbered_files_is_no_stack(stock, unlabelled, monkeypatch, image, wrapped):
+    """Servers of others send a path that the client can see too; so Slicer reads the file where its neighbours lie."""
+    if wrapped:
+        bridge.install(stock.plugin, stock.sample_data)
+    stock.connect(unlabelled.url)
+    path = unlabelled.studies / STUDIES[image]
+    sample = {"id": image, "name": path.name, "path": str(path)}
+    monkeypatch.setattr(stock.plugin.MONAILabelClient, "next_sample", lambda *_: dict(sample))
+    stock.next_sample()
+    alike = [n for n in FILES if n.startswith(STUDIES[image].split("001")[0]) and n.endswith(path.suffixes[-1])]
+    assert stock.volume.GetImageData().GetDimensions() == (*SLICE[:2], 1 if wrapped else len(alike))
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_numbered_downloads_are_no_stack(stock, unlabelled, monkeypatch, wrapped):
+    """Servers of others name the download as the file, and 001.png of the cache becomes the first slice."""
+    if wrapped:
+        bridge.install(stock.plugin, stock.sample_data)
+    stock.connect(unlabelled.url)
+    save_phantom(stock.cache() / "001.png", 1)
+    monkeypatch.setattr(stock.plugin.MONAILabelClient, "next_sample", lambda *_: {"id": "002", "name": "002.png"})
+    stock.next_sample()
+    assert stock.volume.GetImageData().GetDimensions() == (*SLICE[:2], 1 if wrapped else 2)
+
+
+def test_other_downloads_of_slicer_are_left_alone(companion, tmp_path):
+    """Only *Next Sample* loads files alone: Slicer's own samples may be stacks."""
+    for number in (1, 2):
+        save_phantom(tmp_path / f"00{number}.png", number)
+    node = companion.sample_data.SampleDataLogic().loadNode(str(tmp_path / "001.png"), "stack", "VolumeFile", {})
+    assert node.GetImageData().GetDimensions()[2] == 2
+
+
+# --- without a model, and with a radiograph of one's own ---------------------------------------------------------
+
+
+def test_the_first_radiographs_are_annotated_without_a_model(companion, session, unlabelled):
+    weights = unlabelled.app / "model" / "pretrained_farnet_demo.pt"
+    aside = weights.with_suffix(".aside")
+    shutil.move(weights, aside)
+    try:
+        open_image(companion, unlabelled, "001")
+        assert companion.widget.ui.segmentationModelSelector.items == []
+        extension = StockExtension()
+        assert list(extension.landmark_sets()) == ["farnet_demo"]
+        node = extension.empty_list("farnet_demo")
+        assert [row.name for row in session.rows()] == list(CEPH.names)
+        lists.put(node, 0, (33.5, 44.25))
+        assert extension.submit(node)
+    finally:
+        shutil.move(aside, weights)
+    assert told(companion) == [("info", "Landmarks saved into MONAI Label Server")]
+    label = stored(unlabelled, "001")
+    np.testing.assert_allclose((label["Sella"].x, label["Sella"].y), (33.5, 44.25), atol=EXACT_PX)
+    assert origins(unlabelled, "001")[1] == {"Sella": "placed"}
+
+
+def test_a_radiograph_of_ones_own(companion, unlabelled, tmp_path):
+    """Opened with Add Data: the plugin uploads it, predicts in a session, and submits under the volume's name."""
+    save_phantom(tmp_path / "my own.dcm", 77)
+    companion.connect(unlabelled.url)
+    volume = slicer.util.loadVolume(str(tmp_path / "my own.dcm"))
+    assert companion.volume is volume
+    companion.run()
+    (points,) = companion.point_lists()
+    points.SetNthControlPointPosition(0, *ras_of(volume, (50.0, 20.0)))
+    companion.submit()
+    assert told(companion)[-1] == SAVED
+    name = volume.GetName()
+    try:
+        content = unlabelled.request("GET", "/datastore/label", params={"label": name, "tag": "final"}).content
+        label = parse_markups(content, CEPH, read_header(unlabelled.studies / f"{name}.nii.gz"))
+        np.testing.assert_allclose((label["Sella"].x, label["Sella"].y), (50.0, 20.0), atol=1e-4)
+        assert label.num_placed() == len(CEPH)
+    finally:
+        unlabelled.request("DELETE", "/datastore/image", params={"id": name})
+
+
+# --- the plugin changes under us ---------------------------------------------------------------------------------
+
+
+def wrapped_functions(stock):
+    widget, logic = stock.plugin.MONAILabelWidget, stock.plugin.MONAILabelLogic
+    return [widget.updateSegmentationMask, logic.next_sample, logic.save_label, slicer.util.loadVolume]
+
+
+def test_wrapping_twice_is_wrapping_once_and_can_be_undone(stock):
+    before = wrapped_functions(stock)
+    bridge.install(stock.plugin, stock.sample_data)
+    bridge.install(stock.plugin, stock.sample_data)
+    assert [function.farnet_original for function in wrapped_functions(stock)] == before
+    bridge.uninstall(stock.plugin, stock.sample_data)
+    assert wrapped_functions(stock) == before
+
+
+def test_a_panel_that_was_open_before_carries_landmarks_too(stock, unlabelled):
+    """Qt has bound the buttons to the extension's own methods by then: our module was dragged onto a running Slicer."""
+    open_image(stock, unlabelled, "001")
+    assert bridge.install(stock.plugin, stock.sample_data) == ""
+    stock.run()
+    stock.run()
+    assert len(stock.point_lists()) == 1
+    stock.submit()
+    assert told(stock) == [SAVED]
+    assert stored(unlabelled, "001").num_placed() == len(CEPH)
+
+
+def gone(stock):
+    del stock.plugin.MONAILabelLogic.save_label
+
+
+def other_arguments(stock):
+    stock.plugin.MONAILabelWidget.updateSegmentationMask = lambda self, result: result
+
+
+def other_call(stock):
+    stock.plugin.MONAILabelWidget.onSaveLabel = lambda self: self.logic.send_label()
+
+
+def other_loader(stock):
+    stock.sample_data.SampleDataLogic.loadNode = lambda self, source: source
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (gone, "MONAILabelLogic.save_label is gone"),
+        (other_arguments, "MONAILabelWidget.updateSegmentationMask takes other arguments"),
+        (other_call, "MONAILabelWidget.onSaveLabel no longer calls save_label"),
+        (other_loader, "SampleData.loadNode takes other arguments"),
+    ],
+)
+def test_a_changed_plugin_is_said_plainly_and_left_as_it_is(stock, change, sentence):
+    bridge.install(stock.plugin, stock.sample_data)
+    change(stock)
+    said = bridge.install(stock.plugin, stock.sample_data)
+    assert said.startswith("The MONAI Label extension has changed (")
+    assert sentence in said
+    assert "Install a newer FARNet Landmarks." in said
+    left = [stock.plugin.MONAILabelWidget.updateSegmentationMask, stock.plugin.MONAILabelLogic.next_sample]
+    assert not any(hasattr(function, "farnet_original") for function in left)
+
+
+def test_without_the_plugin_its_name_is_told():
+    assert bridge.install(None, None).startswith("Install the MONAI Label extension (Extensions Manager)")
