@@ -80,6 +80,13 @@ class FARNetApp(MONAILabelApp):
         super().on_init_complete()
         install_routes(self)
 
+    def info(self) -> dict[str, Any]:
+        """What `/info/` tells; of the trainings the last first, since Slicer's progress bar shows the first one."""
+        told: dict[str, Any] = super().info()
+        started = {name: stats.get("start_ts", 0) for name, stats in told["train_stats"].items()}
+        last_first = sorted(started, key=lambda name: -started[name])
+        return {**told, "train_stats": {name: told["train_stats"][name] for name in last_first}}
+
     # --- requests ------------------------------------------------------------------------------------------------
 
     def checked_model(self, name: object) -> str:

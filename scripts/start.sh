@@ -29,7 +29,7 @@ fi
 cat <<TEXT
 
 farnet: starting on http://$host:$port (stop with Ctrl-C)
-  3D Slicer   Extensions: MONAI Label; server http://$host:$port; Next Sample, Run, Submit, Train
+  3D Slicer   extension MONAILabel, drag slicer/FARNetLandmarks onto Slicer, server http://$host:$port (docs/slicer.md)
   REST        curl 'http://$host:$port/info/'
               curl -X POST 'http://$host:$port/infer/farnet_demo?image=cephalometric_19_phantom_5012&output=json'
   API pages   http://$host:$port/

@@ -16,7 +16,7 @@ from lib.radiographs import RadiographHeader
 MAX_BYTES = 5_000_000
 """A label of 68 landmarks has about 30 kB; nothing that is larger than this is one."""
 
-COMPANION = "FARNetLandmarks for 3D Slicer"
+COMPANION = "'FARNetLandmarks for 3D Slicer' (docs/slicer.md)"
 
 # Multiplying a position by this turns it into LPS; "0" and "1" are what old versions of Slicer wrote.
 _TO_LPS = {"LPS": (1.0, 1.0, 1.0), "1": (1.0, 1.0, 1.0), "RAS": (-1.0, -1.0, 1.0), "0": (-1.0, -1.0, 1.0)}
@@ -109,7 +109,7 @@ def _points_list(content: str | bytes | dict[str, Any]) -> dict[str, Any]:
     if not filled:
         raise LabelError(
             "The label holds no landmark points, only what the stock MONAI Label plugin collects: install the "
-            f"companion module '{COMPANION}' and submit again."
+            f"companion module {COMPANION} and submit again."
         )
     if len(filled) > 1:
         raise LabelError(f"The label holds {len(filled)} point lists: submit one list with all landmarks.")

@@ -115,7 +115,9 @@ def _format_of(head: bytes, path: Path) -> str | None:
     if head.startswith(_GZIP_MAGIC):
         with gzip.open(path) as stream:
             head = stream.read(_HEAD)
-    if head[344:348] == b"n+1\0" or head[4:8] == b"n+2\0":
+    if head[4:8] == b"n+2\0":
+        raise RadiographError(f"{path.name} is a NIfTI-2 file, which 3D Slicer cannot read: save it as NIfTI-1.")
+    if head[344:348] == b"n+1\0":
         return "NIfTI"
     return next((name for magic, name in _RASTER_MAGIC.items() if head.startswith(magic)), None)
 

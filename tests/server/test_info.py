@@ -2,7 +2,10 @@
 
 import hashlib
 
+from monailabel.interfaces.app import MONAILabelApp
+
 from lib.landmarks import LandmarkSet
+from monailabel_app.app import FARNetApp
 from tests.tiny import CEPH
 
 
@@ -44,3 +47,12 @@ def test_an_unknown_strategy(server):
 
 def test_the_apps_own_folder_holds_the_model(server):
     assert [path.name for path in (server.app / "model").glob("pretrained*")] == ["pretrained_farnet_demo.pt"]
+
+
+def test_the_last_training_stands_first(monkeypatch):
+    """Slicer's progress bar shows the first training that ``/info/`` tells of."""
+    told = {"train_stats": {"a": {"start_ts": 5}, "b": {"epoch": 0}, "c": {"start_ts": 9}}, "name": "x"}
+    monkeypatch.setattr(MONAILabelApp, "info", lambda self: told)
+    info = FARNetApp.info(object.__new__(FARNetApp))
+    assert list(info["train_stats"]) == ["c", "a", "b"]
+    assert info["name"] == "x"

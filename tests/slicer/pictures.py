@@ -30,6 +30,8 @@ from tests.slicer.slice_view import SliceView
 
 ROOT = Path(__file__).parents[2]
 CEPH = "cephalometric_19"
+SIZE = (1200, 968)
+WRONG = "Orbitale"
 
 
 def main() -> None:
@@ -42,12 +44,12 @@ def main() -> None:
     asked.folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         image = asked.image or phantom(Path(scratch) / "case 012.png")
-        draw(image, prediction(image, asked.points), Path(scratch), asked.folder)
+        draw(image, misplaced(prediction(image, asked.points)), Path(scratch), asked.folder)
 
 
 def phantom(path: Path) -> Path:
     """A synthetic cephalogram that the demo model has never seen."""
-    Image.fromarray(make_phantom(CEPH, 5012, (1200, 968)).pixels).save(path)
+    Image.fromarray(make_phantom(CEPH, 5012, SIZE).pixels).save(path)
     return path
 
 
@@ -66,8 +68,16 @@ def prediction(image: Path, points: Path | None) -> Landmarks:
     )
 
 
+def misplaced(landmarks: Landmarks) -> Landmarks:
+    """The same with one landmark that a model might have got wrong, and is not sure of."""
+    item = landmarks[WRONG]
+    x, y = item.x + 0.06 * SIZE[1], item.y - 0.05 * SIZE[0]
+    wrong = Landmark(WRONG, x, y, confidence=0.12, predicted=Predicted(x, y, "farnet_demo"))
+    return Landmarks(tuple(wrong if other is item else other for other in landmarks))
+
+
 def draw(image: Path, landmarks: Landmarks, scratch: Path, folder: Path) -> None:
-    """The view with all landmarks; then the worst one dragged, zoomed in, with the panel beside it."""
+    """The view with all landmarks; then the wrong one dragged to where it belongs, zoomed in, and the panel."""
     window = SliceView()
     radiograph = read_radiograph(image)
     volume = window.volume_of(radiograph.pixels, np.diag([-1.0, -1.0, 1.0, 1.0]), image.stem)
@@ -80,13 +90,17 @@ def draw(image: Path, landmarks: Landmarks, scratch: Path, folder: Path) -> None
     node = lists.adopt(window.load_markups(document)[0], volume, image.stem)
     Image.fromarray(window.picture()).save(folder / "slicer-view.jpg", quality=88)
     session = ReviewSession(window.scene, window.app)
-    session.zoom = 3.0
-    session.step(1)
     panel = panel_of(session)
+    session.step(1)
     window.view.render()
     row = session.row()
     assert row is not None
-    window.drag(*window.on_screen(node, row.index), by_x=60, by_y=-40)
+    there, (x, y) = place_of(node, row.index), window.on_screen(node, row.index)
+    lists.put(node, row.index, (there[0] - 0.06 * SIZE[1], there[1] + 0.05 * SIZE[0]))
+    aim_x, aim_y = window.on_screen(node, row.index)
+    lists.reset(node, row)
+    window.view.render()
+    window.drag(x, y, by_x=aim_x - x, by_y=aim_y - y)
     print(f"{row.name}: {row.pixel} -> {lists.rows_of(node)[row.index].pixel}")
     Image.fromarray(window.picture()).save(folder / "slicer-drag.jpg", quality=88)
     for _ in range(3):
@@ -98,11 +112,23 @@ def draw(image: Path, landmarks: Landmarks, scratch: Path, folder: Path) -> None
     session.close()
 
 
+def place_of(node: Any, index: int) -> tuple[float, float]:
+    """Pixel of a landmark."""
+    pixel = lists.rows_of(node)[index].pixel
+    assert pixel is not None
+    return pixel
+
+
 class Connected:
     """What the panel shows of a server, for the picture."""
 
     server = "http://127.0.0.1:8000 · FARNet landmarks"
     volume: Any = object()
+    widget: Any = object()
+
+    def landmark_sets(self) -> dict[str, Any]:
+        """One set only: nothing to choose."""
+        return {}
 
 
 def panel_of(session: ReviewSession) -> Any:

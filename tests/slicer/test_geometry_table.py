@@ -132,6 +132,11 @@ def test_what_slicer_cannot_load_is_refused(name: str, tmp_path: Path, mrml: Mrm
         read_header(path)
 
 
+def test_nifti_2_is_refused_by_its_name(tmp_path: Path) -> None:
+    with pytest.raises(RadiographError, match="is a NIfTI-2 file, which 3D Slicer cannot read: save it as NIfTI-1"):
+        read_header(REFUSED["NIfTI-2"](tmp_path))
+
+
 @pytest.mark.parametrize(
     ("name", "bright"),
     [

@@ -158,9 +158,18 @@ def test_keys_do_the_same_and_only_while_the_module_is_in_front(filled):
 
 def test_every_shortcut_is_told_and_none_is_used_twice(filled):
     keys = [shortcut.key().toString() for shortcut in filled.shortcuts]
-    assert len(keys) == len(set(keys)) == 9
+    assert len(keys) == len(set(keys)) == 10
     tips = " ".join(button.toolTip() for button in filled.widget.findChildren(qt.QPushButton))
-    assert all(f"Shortcut: {key}" in tips for key in keys)
+    assert all(f"Shortcut: {key}" in tips for key in keys if key != "Esc")
+    assert "Esc ends" in tips
+
+
+def test_escape_ends_placing(filled):
+    filled.session.go("nowhere")
+    press(filled, Qt.Key.Key_P)
+    assert filled.session.placing
+    press(filled, Qt.Key.Key_Escape)
+    assert not filled.session.placing
 
 
 def test_the_order_of_the_set(filled):
@@ -196,7 +205,19 @@ def test_starting_without_a_model(panel):
     assert panel.stock.asked == ["farnet_test"]
     assert [row[2] for row in table(panel)] == ["to place", "to place"]
     assert (panel.session.current, panel.session.placing) == ("A", True)
+    assert not panel.sets.isVisible()  # one set, nothing to choose
     assert not panel.empty_button.isEnabled()
+
+
+def test_a_server_with_several_models_lets_choose_whose_landmarks_are_placed(panel, monkeypatch):
+    sets = {name: {"title": name, "landmarks": DEFINITIONS} for name in ("farnet_hand", "farnet_ceph")}
+    monkeypatch.setattr(panel.stock, "landmark_sets", lambda: sets)
+    panel.refresh()
+    assert panel.sets.isVisible()
+    panel.sets.setCurrentText("farnet_hand")
+    panel.refresh()
+    click(panel, "Empty list")
+    assert panel.stock.asked == ["farnet_hand"]
 
 
 def test_a_changed_extension_is_said_plainly(panel):

@@ -8,7 +8,7 @@ from FARNetLandmarksLib.review import Status
 from FARNetLandmarksLib.session import ReviewSession
 from lib.formats import json_text, markups_document, parse_markups
 from lib.landmarks import Landmark, Landmarks, LandmarkSet, Predicted, State
-from lib.radiographs import Geometry, PixelSpacing, RadiographHeader
+from lib.radiographs import Geometry, PixelSpacing, RadiographHeader, read_radiograph
 from tests.slicer.mrml import save_node
 from tests.slicer.slice_view import SliceView
 
@@ -125,3 +125,28 @@ def test_jump_and_zoom_bring_a_landmark_to_the_middle(shown):
     corners = window.picture()
     assert (corners.min(axis=-1) > 230).any()  # the bright corner is in sight again
     session.close()
+
+
+@pytest.mark.data
+def test_a_real_cephalogram_and_a_drag_of_one_of_its_landmarks(window, real_data, tmp_path):
+    """The 19 landmarks of a reader, each with its glyph on the screen; one is dragged by the mouse, the others stay."""
+    window.scene.Clear(0)
+    radiograph = read_radiograph(real_data / "isbi2015_ceph_half" / "images" / "001.jpg")
+    places = np.loadtxt(real_data / "isbi2015_ceph_half" / "400_senior" / "001.txt", delimiter=",")[:19]
+    names = LandmarkSet.load("cephalometric_19").names
+    landmarks = Landmarks.from_points(names, places)
+    path = tmp_path / "reader.mrk.json"
+    path.write_text(json_text(markups_document(landmarks, radiograph.header.geometry, title="reader")))
+    volume = window.volume_of(radiograph.pixels, np.diag([-1.0, -1.0, 1.0, 1.0]), "001")
+    window.show(volume)
+    node = lists.adopt(window.load_markups(path)[0], volume, "001")
+    node.GetDisplayNode().SetPointLabelsVisibility(False)
+    picture = window.picture()
+    assert [near(picture, window.on_screen(node, index), GREEN) > 10 for index in range(19)] == [True] * 19
+    np.testing.assert_allclose([row.pixel for row in lists.rows_of(node)], places, atol=1e-9)
+    x, y = window.on_screen(node, 0)
+    window.drag(x, y, by_x=50, by_y=40)
+    after = np.array([row.pixel for row in lists.rows_of(node)])
+    assert np.abs(after[1:] - places[1:]).max() < 1e-9
+    on_screen = np.subtract(window.on_screen(node, 0), (x, y))
+    np.testing.assert_allclose(on_screen, (50, 40), atol=1.0)

@@ -28,6 +28,8 @@ COLOURS = {
     Status.SKIPPED: "#4575b4",
 }
 ZOOMS = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0)
+JUMP = 3
+"""Index of the zoom that a new panel has."""
 
 
 class LandmarkPanel:
@@ -44,6 +46,7 @@ class LandmarkPanel:
         self.widget = qt.QWidget()
         self.shortcuts: list[Any] = []
         self._names: list[str] = []
+        self._sets: list[str] = []
         layout = qt.QVBoxLayout(self.widget)
         self._build_server(layout)
         self._build_table(layout)
@@ -68,6 +71,9 @@ class LandmarkPanel:
         self.next_button = self._button(row, "Next sample", self.next_sample, "", "Open the next radiograph")
         self.run_button = self._button(row, "Predict", self.run, "", "Let the chosen model place all landmarks")
         self.empty_button = self._button(row, "Empty list", self.empty_list, "", EMPTY_HELP)
+        self.sets = qt.QComboBox()
+        self.sets.setToolTip("The model whose landmarks an empty list has")
+        row.addWidget(self.sets)
 
     def _build_table(self, layout: Any) -> None:
         self.count = _words(layout, "font-weight: bold")
@@ -104,7 +110,12 @@ class LandmarkPanel:
                 ("Previous", lambda: session.step(-1), "B", "Go to the landmark above"),
                 ("Next", lambda: session.step(1), "N", "Go to the landmark below"),
                 ("Accept", session.accept, "A", "It is right where it is; go to the next that is left"),
-                ("Place", session.place, "P", "Click in the image to place it, and then those still without a place"),
+                (
+                    "Place",
+                    session.place,
+                    "P",
+                    "Click in the image to place it, then the others without a place; Esc ends",
+                ),
                 ("Skip", session.skip, "S", "It is not in this radiograph; once more takes that back"),
                 ("Reset", session.reset, "Z", "Back to where the model had put it"),
                 ("Occluded", session.toggle_occluded, "O", "It lies behind other anatomy and is inferred"),
@@ -114,12 +125,14 @@ class LandmarkPanel:
             holder = qt.QHBoxLayout()
             grid.addLayout(holder, place // 4, place % 4)
             self._button(holder, text, call, key, tip)
+        self._shortcut("Esc", session.stop_placing)
 
     def _build_view(self, layout: Any) -> None:
         form = qt.QFormLayout()
         layout.addLayout(form)
-        self.zoom = _slider(form, "Zoom on jump", len(ZOOMS) - 1, 0, self._zoom)
-        self.glyphs = _slider(form, "Size of points", 60, 25, self._glyphs)
+        self.session.zoom = ZOOMS[JUMP]
+        self.zoom = _slider(form, "Zoom on jump", (0, len(ZOOMS) - 1), JUMP, self._zoom)
+        self.glyphs = _slider(form, "Size of points", (5, 60), 25, self._glyphs)
         self.names = qt.QCheckBox("Names in the image")
         self.names.setChecked(True)
         self.names.toggled.connect(self._show_names)
@@ -131,12 +144,15 @@ class LandmarkPanel:
         button.clicked.connect(lambda *_: call())
         layout.addWidget(button)
         if key:
-            shortcut = qt.QShortcut(qt.QKeySequence(key), slicer.util.mainWindow() or self.widget)
-            shortcut.setContext(qt.Qt.ApplicationShortcut)
-            shortcut.setEnabled(False)  # until the module is entered: other modules have keys of their own
-            shortcut.activated.connect(lambda: call())
-            self.shortcuts.append(shortcut)
+            self._shortcut(key, call)
         return button
+
+    def _shortcut(self, key: str, call: Callable[[], object]) -> None:
+        shortcut = qt.QShortcut(qt.QKeySequence(key), slicer.util.mainWindow() or self.widget)
+        shortcut.setContext(qt.Qt.ApplicationShortcut)
+        shortcut.setEnabled(False)  # until the module is entered: other modules have keys of their own
+        shortcut.activated.connect(lambda: call())
+        self.shortcuts.append(shortcut)
 
     # --- what the user asks for ----------------------------------------------------------------------------------
 
@@ -173,12 +189,11 @@ class LandmarkPanel:
     def run(self) -> None:
         """Predict, and go to the landmark that needs it most."""
         self.stock.run()
-        self.session.accept() if self.session.current is None else self.refresh()
+        self.session.go_on()
 
     def empty_list(self) -> None:
         """Start without a model, with a landmark set of the server's."""
-        names = sorted(self.stock.landmark_sets())
-        model = names[0] if len(names) == 1 else self._chosen(names)
+        model = str(self.sets.property("currentText") or "")
         if model:
             self.stock.empty_list(model)
             self.session.step(1)
@@ -195,10 +210,6 @@ class LandmarkPanel:
             return False
         self.session.accept_all()
         return self.stock.submit(node)
-
-    def _chosen(self, names: list[str]) -> str:
-        chosen = qt.QInputDialog.getItem(self.widget, TITLE, "Landmarks of which model?", names, 0, False)
-        return str(chosen[0] if isinstance(chosen, tuple) and chosen[1] else chosen or "") if names else ""
 
     def _selected(self, row: int, *_: int) -> None:
         if 0 <= row < len(self._names):
@@ -233,10 +244,20 @@ class LandmarkPanel:
         current = next((row for row in rows if row.name == self.session.current), None)
         self.definition.setText("" if current is None else f"<b>{current.name}</b> {current.notes.definition}")
         self.submit_button.setEnabled(bool(rows))
+        self.connect_button.setEnabled(self.stock.widget is not None)
         ready = bool(self.stock.server)
         self.next_button.setEnabled(ready)
         self.run_button.setEnabled(ready and self.stock.volume is not None)
         self.empty_button.setEnabled(ready and self.stock.volume is not None and not rows)
+        self._fill_sets()
+
+    def _fill_sets(self) -> None:
+        names = sorted(self.stock.landmark_sets())
+        if names != self._sets:
+            self._sets = names
+            self.sets.clear()
+            self.sets.addItems(names)
+        self.sets.setVisible(len(names) > 1)
 
     def _fill(self, rows: list[Row]) -> None:
         self.table.blockSignals(True)
@@ -270,10 +291,10 @@ def _words(layout: Any, style: str) -> Any:
     return label
 
 
-def _slider(form: Any, text: str, most: int, at: int, changed: Callable[[int], None]) -> Any:
+def _slider(form: Any, text: str, ends: tuple[int, int], at: int, changed: Callable[[int], None]) -> Any:
     slider = qt.QSlider(qt.Qt.Horizontal)
-    slider.setMinimum(0 if at == 0 else 1)
-    slider.setMaximum(most)
+    slider.setMinimum(ends[0])
+    slider.setMaximum(ends[1])
     slider.setValue(at)
     slider.valueChanged.connect(changed)
     form.addRow(text, slider)

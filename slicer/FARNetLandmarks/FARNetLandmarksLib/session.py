@@ -104,7 +104,7 @@ class ReviewSession:
         row = self.row()
         if row is not None and row.status in (Status.UNSURE, Status.PREDICTED):
             lists.check(self.node, [row.name])
-        self._go_on()
+        self.go_on()
 
     def accept_all(self) -> list[str]:
         """All predicted landmarks are right where they are; the names of those that had not been accepted before."""
@@ -132,6 +132,7 @@ class ReviewSession:
         """Clicks in a view no longer place anything."""
         if self.placing:
             self._app.GetInteractionNode().SwitchToViewTransformMode()
+            self.changed()
 
     def skip(self) -> None:
         """The current landmark is not in this radiograph; once more takes that back."""
@@ -145,7 +146,7 @@ class ReviewSession:
             return
         self.stop_placing()
         lists.skip(self.node, row.index)
-        self._go_on()
+        self.go_on()
 
     def reset(self) -> None:
         """The current landmark goes back to where the model had put it, or waits for being placed."""
@@ -163,7 +164,8 @@ class ReviewSession:
             lists.set_occluded(self.node, row, not row.notes.occluded)
             self.changed()
 
-    def _go_on(self) -> None:
+    def go_on(self) -> None:
+        """Go to the next landmark that is left to decide, the worst where there is no current one."""
         row = next_left(self.rows(), self.current)
         if row is None:
             self.changed()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+import unittest
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from unittest.mock import MagicMock
 
 import slicer
@@ -48,8 +49,16 @@ class ScriptedLoadableModuleLogic:
         return node
 
 
-class ScriptedLoadableModuleTest:
-    """A module's self test."""
+class ScriptedLoadableModuleTest(unittest.TestCase):
+    """A module's self test; what it tells stands in ``told``."""
+
+    told: ClassVar[list[str]] = []
+
+    def runTest(self) -> None:
+        pass
+
+    def delayDisplay(self, text: str, *_: Any) -> None:
+        self.told.append(text)
 
 
 __all__ = [
