@@ -69,7 +69,7 @@ class StudiesFolder(StudiesReading):
 
         Raises:
             StudiesError: the id, the file or the info cannot be stored.
-            ConflictError: there is another image of that id, and it has labels.
+            ConflictError: there is another image of that id.
         """
         source = rules.checked_size(image_filename, rules.MAX_IMAGE_BYTES)
         extension = rules.checked_image_extension(source.name)
@@ -175,7 +175,6 @@ class StudiesFolder(StudiesReading):
     def _store_image(self, draft: Index, image_id: str, source: Path, extension: str, info: dict[str, Any]) -> None:
         file = f"{image_id}{extension}"
         old = draft.objects.get(image_id)
-        replaced = None
         if old is not None:
             there = self._catalogue.find(image_id) is not None
             known = self._content(image_id, old) if there else old.image.info.get("content") or {}
@@ -184,16 +183,14 @@ class StudiesFolder(StudiesReading):
                     self._copy_image(source, file_of(image_id, old))
                 draft.objects[image_id] = old.with_image_info(_merged(old.image.info, info))
                 return
-            if any(label.ext in LABEL_EXTENSIONS for label in old.labels.values()):
+            if there or any(label.ext in LABEL_EXTENSIONS for label in old.labels.values()):
+                # Upstream replaces it: in Slicer, Add Data with a file of that name is enough to lose a study.
                 raise ConflictError(
-                    f"There is another image {rules.quoted(image_id)} with labels: choose another name for this one."
+                    f"There is another image {rules.quoted(image_id)}: choose another name for this one."
                 )
-            replaced = self.folder / file_of(image_id, old) if there else None
-        if (self.folder / file).exists() and self.folder / file != replaced:
+        if (self.folder / file).exists():
             raise ConflictError(f"There is another file {rules.quoted(file)} among the studies: choose another name.")
         content = self._copy_image(source, file)
-        if replaced is not None and self.folder / file != replaced:
-            replaced.unlink()
         entry = image_entry(file, {**info, "content": content})
         draft.objects[image_id] = (old or Study()).model_copy(update={"image": entry})
 

@@ -206,18 +206,17 @@ def test_add_image(store: StudiesFolder, studies: Path, tmp_path: Path) -> None:
         store.add_image("no", tmp_path / "no.png", {})
 
 
-def test_an_image_with_labels_is_not_overwritten(
-    store: StudiesFolder, studies: Path, tmp_path: Path, upload: Upload
-) -> None:
+def test_an_image_is_never_overwritten(store: StudiesFolder, studies: Path, tmp_path: Path, upload: Upload) -> None:
     first, second = write_image(tmp_path / "1.png", 1), write_image(tmp_path / "2.png", 2)
-    store.add_image("a", first, {"score": 1})
-    store.add_image("a", second, {})  # no label yet: the newer one counts
-    assert "score" not in store.notes("a")
+    store.add_image("a", second, {"score": 1})
+    with pytest.raises(ConflictError, match="another image 'a': choose another name") as conflict:
+        store.add_image("a", first, {})  # without any label too: somebody has put it there
+    assert conflict.value.status_code == 409
+    assert store.notes("a")["score"] == 1
     store.save_label("a", upload(Sella=(1, 1)), "final", {})
     store.update_image_info("a", {"pixel_spacing": SPACING})
-    with pytest.raises(ConflictError, match="another image 'a' with labels: choose another name") as conflict:
+    with pytest.raises(ConflictError):
         store.add_image("a", first, {})
-    assert conflict.value.status_code == 409
     store.add_image("a", second, {"again": True})  # the same content: nothing is lost
     assert store.notes("a")["again"] is True
     assert store.notes("a")["pixel_spacing"] == SPACING
@@ -237,11 +236,14 @@ def test_an_image_never_takes_the_file_of_another(store: StudiesFolder, studies:
     before = jpg.read_bytes()
     store.refresh()
     assert store.list_images() == ["same", "same.png"]  # "same" is the jpg
+    for name in ("x.png", "x.bmp"):
+        with pytest.raises(ConflictError, match="There is another image 'same'"):
+            store.add_image("same", write_image(tmp_path / name, 3), {})
+    assert jpg.read_bytes() == before
+    jpg.unlink()
     with pytest.raises(ConflictError, match=r"There is another file 'same\.png' among the studies"):
         store.add_image("same", write_image(tmp_path / "x.png", 3), {})
-    assert jpg.read_bytes() == before
-    store.add_image("same", write_image(tmp_path / "x.bmp", 3), {})  # another format takes the old file's place
-    assert not jpg.exists()
+    store.add_image("same", write_image(tmp_path / "x.bmp", 3), {})  # the old one is gone and had no labels
     assert store.get_image_uri("same") == str(studies / "same.bmp")
 
 

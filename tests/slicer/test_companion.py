@@ -44,6 +44,13 @@ def session(companion):
     review.close()
 
 
+@pytest.fixture
+def volume_of_nothing(companion):
+    """A landmark list without a radiograph."""
+    sets = {"title": "x", "landmarks": [{"name": "Sella", "definition": "d"}]}
+    return lists.new_list(slicer.mrmlScene, sets, None, "")
+
+
 def stored(server, image, tag="final"):
     """The landmarks that the server has, as it would train on them."""
     content = server.request("GET", "/datastore/label", params={"label": image, "tag": tag}).content
@@ -297,6 +304,45 @@ def test_a_radiograph_of_ones_own(companion, unlabelled, tmp_path):
         assert label.num_placed() == len(CEPH)
     finally:
         unlabelled.request("DELETE", "/datastore/image", params={"id": name})
+
+
+def test_a_radiograph_of_a_name_that_the_server_has_replaces_nothing(companion, unlabelled, tmp_path):
+    """Regression: the upload took the place of the study, whatever became of the label."""
+    studies = {path: path.read_bytes() for path in unlabelled.studies.rglob("*.*") if path.suffix in (".png", ".gz")}
+    save_phantom(tmp_path / "002.dcm", 78)
+    companion.connect(unlabelled.url)
+    slicer.util.loadVolume(str(tmp_path / "002.dcm"))
+    companion.run()
+    companion.submit()
+    kind, text = told(companion)[-1]
+    assert (kind, "There is another image '002': choose another name for this one." in text) == ("error", True)
+    assert {path: path.read_bytes() for path in studies} == studies
+    assert not (unlabelled.studies / "002.nii.gz").exists()
+    assert len(companion.point_lists()) == 1
+
+
+def test_a_list_of_no_radiograph_is_not_sent(companion, volume_of_nothing):
+    extension = StockExtension()
+    assert companion.widget.current_sample is None
+    assert not extension.submit(volume_of_nothing)
+    assert told(companion)[0][1].startswith("Connect, and open a radiograph with Next sample")
+
+
+def test_a_model_that_segments_keeps_its_labels(companion, unlabelled, tmp_path, monkeypatch):
+    """Another app's model beside ours: where the annotator has chosen it, its segments are the label."""
+    open_image(companion, unlabelled, "001")
+    companion.run()
+    sent = []
+    monkeypatch.setattr(
+        companion.plugin.MONAILabelClient, "save_label", lambda self, *sample, **_: sent.append(sample[1])
+    )
+    companion.widget.models["spleen"] = {"type": "segmentation", "description": "", "labels": {}}
+    companion.widget.ui.segmentationModelSelector.addItem("spleen")
+    companion.widget.ui.segmentationModelSelector.setCurrentText("spleen")
+    companion.widget.logic.save_label("001", str(tmp_path / "spleen.nii.gz"), {})
+    assert sent == [str(tmp_path / "spleen.nii.gz")]
+    StockExtension().submit(companion.point_lists()[0])  # our own panel means the landmarks
+    assert sent[1].endswith(".mrk.json")
 
 
 # --- the plugin changes under us ---------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from FARNetLandmarksLib.stock import StockExtension
 
 TITLE = "FARNet Landmarks"
 COLUMNS = ("Landmark", "Confidence", "State")
+STATE = 2
 COLOURS = {
     Status.TO_PLACE: "#d73027",
     Status.UNSURE: "#e08214",
@@ -46,6 +47,7 @@ class LandmarkPanel:
         self.widget = qt.QWidget()
         self.shortcuts: list[Any] = []
         self._names: list[str] = []
+        self._drawn: dict[tuple[int, int], tuple[str, str, str]] = {}
         self._sets: list[str] = []
         layout = qt.QVBoxLayout(self.widget)
         self._build_server(layout)
@@ -260,27 +262,37 @@ class LandmarkPanel:
         self.sets.setVisible(len(names) > 1)
 
     def _fill(self, rows: list[Row]) -> None:
+        """Draw what differs from what is drawn already: during a drag that is one cell, many times a second."""
         self.table.blockSignals(True)
-        self._names = [row.name for row in rows]
-        self.table.setRowCount(len(rows))
+        names = [row.name for row in rows]
+        if names != self._names:
+            self._names, self._drawn = names, {}
+            self.table.setRowCount(len(rows))
         for place, row in enumerate(rows):
             confidence = row.notes.confidence
             texts = (row.name, "" if confidence is None else f"{confidence:.2f}", row.status_text())
             for column, text in enumerate(texts):
-                item = qt.QTableWidgetItem(text)
-                item.setToolTip(row.notes.definition)
-                if column == 2:
-                    item.setForeground(qt.QBrush(qt.QColor(COLOURS[row.status])))
-                self.table.setItem(place, column, item)
-            if row.name == self.session.current:
+                look = (text, row.notes.definition, COLOURS[row.status] if column == STATE else "")
+                if self._drawn.get((place, column)) != look:
+                    self._drawn[place, column] = look
+                    self.table.setItem(place, column, _cell(*look))
+            if row.name == self.session.current and self.table.currentRow() != place:
                 self.table.setCurrentCell(place, 0)
         if self.session.current is None:
-            self.table.clearSelection()
+            self.table.setCurrentCell(-1, -1)
         self.table.blockSignals(False)
 
 
 SUBMIT_HELP = "Accept all that is predicted where it is, and send the landmarks to the server"
 EMPTY_HELP = "Place all landmarks by hand: for the first radiographs, while there is no model yet"
+
+
+def _cell(text: str, tip: str, colour: str) -> Any:
+    item = qt.QTableWidgetItem(text)
+    item.setToolTip(tip)
+    if colour:
+        item.setForeground(qt.QBrush(qt.QColor(colour)))
+    return item
 
 
 def _words(layout: Any, style: str) -> Any:

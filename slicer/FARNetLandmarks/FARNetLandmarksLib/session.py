@@ -31,7 +31,7 @@ class ReviewSession:
         self._app = app_logic
         self._observed: Any = None
         self._tags: list[tuple[Any, int]] = []
-        for event in ("NodeAddedEvent", "NodeRemovedEvent", "EndCloseEvent"):
+        for event in ("NodeAddedEvent", "NodeRemovedEvent", "EndCloseEvent", "EndImportEvent"):
             self._observe(scene, getattr(slicer.vtkMRMLScene, event), self._scene_changed)
         self._observe(scene, lists.ADOPTED_EVENT, self._scene_changed)
         self._scene_changed()

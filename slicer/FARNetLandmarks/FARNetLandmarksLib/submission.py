@@ -30,13 +30,13 @@ def save_label(original: Any, self: Any, image_in: Any, label_in: Any, params: A
         original: the extension's method.
         self: its logic.
         image_in: id of the image.
-        label_in: the file that it would send.
+        label_in: the file that it would send; empty where our panel asks.
         params: what is noted about the label.
 
     Raises:
         SubmissionError: no landmark has a place.
     """
-    node = list_for(str(image_in))
+    node = None if label_in and _segments() else list_for(str(image_in))
     if node is None:
         return original(self, image_in, label_in, params)
     rows = lists.rows_of(node)
@@ -53,6 +53,17 @@ def save_label(original: Any, self: Any, image_in: Any, label_in: Any, params: A
     return answer
 
 
+def _segments() -> bool:
+    """Whether the chosen model segments: then a label is its segments, whatever points there are."""
+    widget = getattr(slicer.modules, "MONAILabelWidget", None)
+    return widget is not None and _type_of_model(widget) not in ("", "detection")
+
+
+def _type_of_model(widget: Any) -> str:
+    model = widget.ui.segmentationModelSelector.currentText
+    return str(widget.models[model]["type"]) if model else ""
+
+
 def list_for(image_id: str) -> Any:
     """The newest landmark list of an image; None where there is none."""
     found = [node for node in lists.landmark_lists(slicer.mrmlScene) if node.GetAttribute(lists.IMAGE) == image_id]
@@ -62,10 +73,12 @@ def list_for(image_id: str) -> Any:
 def submit(widget: Any, node: Any) -> bool:
     """Submit a landmark list with the extension's panel; whether the server has taken it."""
     node.RemoveAttribute(SUBMITTED)
-    model = widget.ui.segmentationModelSelector.currentText
-    if model and widget.models[model]["type"] == "detection":
+    if not widget.current_sample:
+        slicer.util.errorDisplay("Connect, and open a radiograph with Next sample: these landmarks belong to none.")
+        return False
+    if _type_of_model(widget) == "detection":
         widget.onSaveLabel()
-    else:  # without a model that finds landmarks, the extension would send segments
+    else:  # without a model that finds landmarks, the extension would first make segments
         _submit_without_model(widget)
     return bool(node.GetAttribute(SUBMITTED))
 
