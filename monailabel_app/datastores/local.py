@@ -176,7 +176,7 @@ class StudiesFolder(StudiesReading):
         file = f"{image_id}{extension}"
         old = draft.objects.get(image_id)
         if old is not None:
-            there = self._catalogue.find(image_id) is not None
+            there = (self.folder / file_of(image_id, old)).is_file()
             known = self._content(image_id, old) if there else old.image.info.get("content") or {}
             if known.get("checksum") == checksum_of(source):
                 if not there:
