@@ -143,6 +143,10 @@ class FARNetApp(MONAILabelApp):
         task = self._infers[asked["model"]]
         image = asked["image"]
         tag = checked_tag(asked.get("label_tag", ORIGINAL))
+        if tag != ORIGINAL:
+            raise ClientError(
+                f"A prediction can be stored as '{ORIGINAL}' only: '{tag}' is what a person has submitted."
+            )
         file = image if is_file else studies.get_image_uri(image)
         path, params = task({**asked, "image": file, "skip_writer": False})
         label = path

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from lib.formats.names import NameTable
-from lib.formats.notes import CONFIDENCE, exact_confidence, read_notes
+from lib.formats.notes import CONFIDENCE, MOVED_PX, exact_confidence, read_notes
 from lib.landmarks import Landmark, Landmarks, LandmarksError, LandmarkSet, Predicted, State
 from lib.radiographs import RadiographHeader
 
@@ -37,8 +37,9 @@ def parse_markups(
 ) -> Landmarks:
     """Read what Slicer, or :func:`~lib.formats.markups.markups_document`, wrote for a radiograph.
 
-    A point list, or boxes where there is none: the box's centre is the landmark, the label of its first point the name,
-    and the last box of a name counts, because Slicer's stock plugin adds those of another run to the old ones.
+    A point list, or boxes where there is none: the box's centre is the landmark, the label of its first point the name.
+    Slicer's stock plugin adds the boxes of another run to the old ones: of each name the one counts that somebody has
+    dragged away from its prediction, else the last.
 
     Points are matched to landmarks by label, see :class:`~lib.formats.names.NameTable`. A landmark of the set that
     the list lacks is ``UNDEFINED``, as is a point that nobody has placed. What Slicer does with coordinates is
@@ -57,7 +58,9 @@ def parse_markups(
     """
     points_list = _points_list(content)
     points: list[dict[str, Any]] = points_list["controlPoints"]
-    names = _names([_label(point) for point in points], landmark_set)
+    labels = [_label(point) for point in points]
+    of_boxes = points_list.get("type") == "ROI"
+    names = _names(labels, landmark_set, once=not of_boxes)
     sign = _sign(points_list)
     try:
         items = []
@@ -71,6 +74,7 @@ def parse_markups(
             predicted = None if notes.predicted is None else Predicted(*notes.predicted, notes.model)
             confidence = exact_confidence(notes.confidence, measured)
             items.append(Landmark(name, x, y, state, confidence, predicted))
+        items = _one_of_each(items) if of_boxes else items
         landmarks = Landmarks(tuple(items)).ordered(landmark_set.names)
         landmarks.check_inside(header.height, header.width)
     except LandmarksError as error:
@@ -120,8 +124,8 @@ def _points_list(content: str | bytes | dict[str, Any]) -> dict[str, Any]:
 
 
 def _boxes_as_points(boxes: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """One point list of boxes, the last of each label, in LPS; empty where no box has a labelled point."""
-    points: dict[str, dict[str, Any]] = {}
+    """One point list of boxes, in LPS, run after run of the model; empty where no box has a labelled point."""
+    points = []
     for box in boxes:
         inner = box.get("controlPoints")
         first = inner[0] if isinstance(inner, list) and inner and isinstance(inner[0], dict) else {}
@@ -131,9 +135,32 @@ def _boxes_as_points(boxes: list[dict[str, Any]]) -> list[dict[str, Any]]:
         if isinstance(centre, list) and all(type(value) in (int, float) for value in centre):
             centre = [value * axis for value, axis in zip(centre, sign, strict=False)]
         point = {"label": _label(first), "description": first.get("description"), "position": centre}
-        points.pop(_label(first), None)
-        points[_label(first)] = {**point, "positionStatus": "defined" if centre else "undefined"}
-    return [{"controlPoints": list(points.values())}] if points else []
+        points.append({**point, "positionStatus": "defined" if centre else "undefined"})
+    return [{"type": "ROI", "controlPoints": points}] if points else []
+
+
+def _one_of_each(items: list[Landmark]) -> list[Landmark]:
+    """Of the boxes of several runs the one that somebody has dragged, else the last."""
+    chosen: dict[str, Landmark] = {}
+    dragged: set[str] = set()
+    for item in items:
+        if _is_dragged(item):
+            if item.name in dragged:
+                raise LabelError(
+                    f"Landmark '{item.name}' has been dragged in the boxes of two runs: delete one of them."
+                )
+            dragged.add(item.name)
+            chosen[item.name] = item
+        elif item.name not in dragged:
+            chosen[item.name] = item
+    return list(chosen.values())
+
+
+def _is_dragged(item: Landmark) -> bool:
+    predicted = item.predicted
+    if predicted is None or not item.state.has_position:
+        return False
+    return math.hypot(item.x - predicted.x, item.y - predicted.y) > MOVED_PX
 
 
 def _json(content: str | bytes) -> Any:
@@ -151,14 +178,14 @@ def _label(point: dict[str, Any]) -> str:
     return label if isinstance(label, str) else str(label)
 
 
-def _names(labels: list[str], landmark_set: LandmarkSet) -> list[str]:
+def _names(labels: list[str], landmark_set: LandmarkSet, *, once: bool) -> list[str]:
     table = NameTable(landmark_set)
     names = [table.find(label) for label in labels]
     known = [name for name in names if name is not None]
     if len(known) < len(labels):
         raise LabelError(f"Unknown landmark {_quoted(table.unknown(labels))}: not in the set '{landmark_set.name}'.")
     twice = [name for name in landmark_set.names if known.count(name) > 1]
-    if twice:
+    if twice and once:
         raise LabelError(f"Landmark {_quoted(twice)} is listed more than once: keep one point for each landmark.")
     return known
 

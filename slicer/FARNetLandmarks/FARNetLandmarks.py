@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from slicer.ScriptedLoadableModule import (
     ScriptedLoadableModuleWidget,
 )
 
-from FARNetLandmarksLib import lists
+from FARNetLandmarksLib import bridge, lists
 from FARNetLandmarksLib.panel import LandmarkPanel
 from FARNetLandmarksLib.session import ReviewSession
 from FARNetLandmarksLib.stock import StockExtension
@@ -39,7 +40,8 @@ class FARNetLandmarks(ScriptedLoadableModule):
         self.parent.helpText = HELP
         self.parent.acknowledgementText = "For research use; not a medical device."
         slicer.app.connect("startupCompleted()", connect_extension)
-        qt.QTimer.singleShot(0, connect_extension)  # dragged onto a Slicer that is already up
+        # dragged onto a Slicer that is already up; while it starts, MONAI Label may not be there yet
+        qt.QTimer.singleShot(0, lambda: StockExtension().connect())
 
 
 def connect_extension() -> None:
@@ -79,9 +81,17 @@ class FARNetLandmarksWidget(ScriptedLoadableModuleWidget):
 
     def cleanup(self) -> None:
         """Called when Slicer closes, or the module is reloaded."""
-        self.exit()
+        if self.panel is not None:
+            self.panel.close()
         if self.session is not None:
             self.session.close()
+
+    def onReload(self) -> None:
+        """Called by developers' *Reload*: Slicer reads this file anew, and shall read those beside it too."""
+        bridge.uninstall(sys.modules.get("MONAILabel"), sys.modules.get("SampleData"))
+        for name in [name for name in sys.modules if name.split(".")[0] == "FARNetLandmarksLib"]:
+            del sys.modules[name]
+        ScriptedLoadableModuleWidget.onReload(self)
 
 
 class FARNetLandmarksLogic(ScriptedLoadableModuleLogic):

@@ -49,13 +49,31 @@ def test_the_centre_is_the_landmark_whatever_the_point_says(system, flip, header
 
 
 def test_of_two_runs_the_last_box_counts_and_boxes_without_a_point_are_dropped(header, landmark_set):
-    first, second = boxes(header)[0], boxes(header)[0]
+    first, second = boxes(header)[1], boxes(header)[1]  # without a prediction nobody knows which was dragged
     second["center"] = [12, 21, 30]
     empty = {"type": "ROI", "name": "Detection ROI - 1", "center": [0, 0, 0], "controlPoints": []}
     odd = {"type": "ROI", "center": [0, 0, 0], "controlPoints": [{"label": ""}]}
     found = parse_markups({"markups": [empty, first, odd, second]}, landmark_set, header)
-    np.testing.assert_allclose(found.points()[0], [10, 10])
+    np.testing.assert_allclose(found.points()[2], [10, 10])
     assert found.num_placed() == 1
+
+
+def test_of_two_runs_the_dragged_box_counts_whichever_run_it_is_of(header, landmark_set):
+    run, again = boxes(header)[0], boxes(header)[0]
+    dragged = {**boxes(header)[0], "center": [12, 21, 30]}
+    for stacked in ([dragged, run], [run, dragged], [run, dragged, again]):
+        found = parse_markups({"markups": stacked}, landmark_set, header)
+        np.testing.assert_allclose(found.points()[0], [10, 10])
+    twice = [dragged, {**dragged, "center": [13, 22, 30]}]
+    with pytest.raises(LabelError, match="'Sella' has been dragged in the boxes of two runs: delete one of them"):
+        parse_markups({"markups": twice}, landmark_set, header)
+
+
+def test_a_point_list_cannot_pass_for_boxes(header, landmark_set):
+    document = markups_document(LANDMARKS, header.geometry, title="x")
+    document["markups"][0].update(boxes=True, controlPoints=document["markups"][0]["controlPoints"] * 2)
+    with pytest.raises(LabelError, match="is listed more than once"):
+        parse_markups(document, landmark_set, header)
 
 
 def test_points_go_before_boxes(header, landmark_set):

@@ -45,12 +45,19 @@ def test_a_name_cannot_break_the_notes():
     [
         *(None, 7, "", "moved by me", "predicted=", "predicted=1", "predicted=1 2 3", "predicted=a b"),
         *("predicted=nan 1", "predicted=1 inf", "confidence=2", "confidence=nan", "model=x"),
-        *("| occluded", "not occluded"),
+        *("| occluded", "not occluded", "occluded=no", "predicted=1e9 1", "predicted=-1.7e308 -1.7e308"),
     ],
 )  # fmt: skip
 def test_what_is_no_note_is_none(description):
     notes = read_notes(description)
     assert (notes.occluded, notes.confidence, notes.predicted, notes.model) == (False, None, None, "")
+
+
+def test_what_somebody_wrote_is_kept():
+    assert read_notes("my remark").definition == "my remark"
+    notes = read_notes("seen twice, confidence=0.93 | The centre.")
+    assert (notes.confidence, notes.definition) == (0.93, "seen twice The centre.")
+    assert read_notes(write_notes(notes)) == notes
 
 
 @given(st.text())

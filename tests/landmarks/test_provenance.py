@@ -17,6 +17,8 @@ THERE = Predicted(10.0, 20.0, MODEL)
         (Landmark("A", 13.0, 24.0, predicted=THERE), True, Provenance(Origin.MOVED, MODEL, 5.0)),
         (Landmark("A", 13.0, 24.0, State.OCCLUDED, predicted=THERE), True, Provenance(Origin.MOVED, MODEL, 5.0)),
         (Landmark("A", 1.0, 2.0), True, Provenance(Origin.PLACED)),
+        (Landmark("A", 1.0, 2.0, confidence=0.0), True, Provenance(Origin.PLACED)),  # the model had not found it
+        (Landmark("A", 1.0, 2.0), False, Provenance(Origin.PREDICTED)),
         (Landmark("A", state=State.MISSING, predicted=THERE), True, Provenance(Origin.SKIPPED, MODEL)),
         (Landmark("A", state=State.MISSING), True, Provenance(Origin.SKIPPED)),
         (Landmark("A", state=State.UNDEFINED, predicted=THERE), True, None),

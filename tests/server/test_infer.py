@@ -139,6 +139,8 @@ def test_an_absolute_path_of_a_radiograph_is_no_image(server):
         ('{"device": "tpu"}', "There is no device 'tpu' here: choose of cpu."),
         ('{"pixel_spacing": {"x": 1}}', "A pixel spacing is written as {x, y, source}."),
         ('{"save_label": true, "label_tag": "../../../x"}', "A label cannot have the tag '../../../x'"),
+        ('{"save_label": true, "label_tag": "final"}', "A prediction can be stored as 'original' only"),
+        ('{"result_type": "mask"}', "There is no result_type 'mask': choose of points, boxes."),
     ],
 )
 def test_bad_parameters(server, params, sentence):

@@ -1,5 +1,6 @@
 """Real MRML, the C++ core of 3D Slicer without its windows (``slicer-core``), and a real server for its plugin."""
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,15 @@ from tests.slicer.mrml import Mrml
 from tests.slicer.windowless import StockPlugin, stock_plugin
 from tests.slicer.windowless.studies import forget_labels, save_studies
 from tests.tiny import CONF, save_untrained, tiny_config
+
+
+@pytest.fixture(autouse=True)
+def heard(monkeypatch) -> Iterator[None]:
+    """Nothing went wrong in what VTK and Qt called: they print exceptions of observers and slots, and go on."""
+    faults: list[BaseException] = []
+    monkeypatch.setattr(sys, "excepthook", lambda kind, fault, trace: faults.append(fault))
+    yield
+    assert faults == []
 
 
 @pytest.fixture

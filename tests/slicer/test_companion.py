@@ -45,7 +45,7 @@ def session(companion):
 
 
 @pytest.fixture
-def volume_of_nothing(companion):
+def list_of_nothing(companion):
     """A landmark list without a radiograph."""
     sets = {"title": "x", "landmarks": [{"name": "Sella", "definition": "d"}]}
     return lists.new_list(slicer.mrmlScene, sets, None, "")
@@ -60,6 +60,12 @@ def stored(server, image, tag="final"):
 def origins(server, image):
     table = server.get("/datastore/label/info", params={"label": image, "tag": "final"})["provenance"]
     return table, {name: told["origin"] for name, told in table.items()}
+
+
+def pre_annotate(server, image):
+    """What bulk prediction leaves behind: an ``original`` label."""
+    params = {"image": image, "output": "json"}
+    assert server.infer(params=params, data={"params": '{"save_label": true}'}).status_code == 200
 
 
 def told(stock):
@@ -84,7 +90,7 @@ def test_the_whole_round_trip(companion, session, unlabelled, image):
     session.go("Porion")
     session.skip()
     session.go("Gonion")
-    lists.unset(points, CEPH.index("Gonion"))
+    lists.unset(points, session.row())
     session.accept_all()
     companion.submit()
     assert told(companion) == [SAVED]
@@ -130,6 +136,7 @@ def test_the_whole_round_trip_from_our_panel(companion, unlabelled, monkeypatch)
     session = ReviewSession(slicer.mrmlScene, companion.mrml.app)
     panel = importlib.import_module("FARNetLandmarksLib.panel").LandmarkPanel(session, StockExtension())
     panel.enter()
+    companion.widget.parent.isEntered = False  # the extension's own panel is behind ours
     assert panel.server.text().startswith(f"{unlabelled.url} · FARNet landmarks")
     panel.next_button.click()
     assert companion.image_id == "film_001"
@@ -143,7 +150,18 @@ def test_the_whole_round_trip_from_our_panel(companion, unlabelled, monkeypatch)
     kinds = origins(unlabelled, "film_001")[1]
     assert kinds == {**dict.fromkeys(CEPH.names, "accepted"), worst: "moved"}
     assert panel.count.text() == "All 19 landmarks are decided"
-    panel.leave()
+
+    unlabelled.request("DELETE", "/datastore/label", params={"id": "film_002", "tag": "final"})
+    pre_annotate(unlabelled, "film_002")
+    panel.next_button.click()
+    assert companion.image_id == "film_002"
+    assert companion.widget._parameterNode is not None
+    assert panel.table.rowCount() == len(CEPH)  # with what a model has predicted before
+    assert panel.run_button.isEnabled()
+    panel.submit_button.click()
+    assert told(companion)[-1] == SAVED
+    assert set(origins(unlabelled, "film_002")[1].values()) == {"accepted"}
+    panel.close()
     session.close()
 
 
@@ -202,7 +220,7 @@ def test_another_run_asks_before_it_overwrites_what_an_annotator_did(companion, 
     companion.dialogs.yes = keep
     companion.run()
     ((kind, text),) = told(companion)
-    assert (kind, "You have placed, moved or skipped Sella." in text) == ("question", True)
+    assert (kind, "You have decided about Sella." in text) == ("question", True)
     (points,) = companion.point_lists()
     place = points_in_pixels(points, companion.volume)["Sella"]
     predicted = landmarks_in_pixels(parse_result(unlabelled.find("001")).landmarks)["Sella"]
@@ -211,8 +229,7 @@ def test_another_run_asks_before_it_overwrites_what_an_annotator_did(companion, 
 
 def test_a_pre_annotated_radiograph_opens_with_its_landmarks(companion, session, unlabelled):
     leave_unlabelled(unlabelled, "film_001")
-    params = {"image": "film_001", "output": "json"}
-    assert unlabelled.infer(params=params, data={"params": '{"save_label": true}'}).status_code == 200
+    pre_annotate(unlabelled, "film_001")
     companion.connect(unlabelled.url)
     companion.next_sample()
     assert len(session.rows()) == len(CEPH)
@@ -321,20 +338,20 @@ def test_a_radiograph_of_a_name_that_the_server_has_replaces_nothing(companion, 
     assert len(companion.point_lists()) == 1
 
 
-def test_a_list_of_no_radiograph_is_not_sent(companion, volume_of_nothing):
+def test_a_list_of_no_radiograph_is_not_sent(companion, list_of_nothing):
     extension = StockExtension()
     assert companion.widget.current_sample is None
-    assert not extension.submit(volume_of_nothing)
-    assert told(companion)[0][1].startswith("Connect, and open a radiograph with Next sample")
+    assert not extension.submit(list_of_nothing)
+    assert "these landmarks belong to no radiograph of the server; open one with Next sample." in told(companion)[0][1]
 
 
-def test_a_model_that_segments_keeps_its_labels(companion, unlabelled, tmp_path, monkeypatch):
-    """Another app's model beside ours: where the annotator has chosen it, its segments are the label."""
+def test_segments_stay_segments(companion, unlabelled, tmp_path, monkeypatch):
+    """Another app's model beside ours: what it segments is submitted as it is, whatever points there are."""
     open_image(companion, unlabelled, "001")
     companion.run()
     sent = []
     monkeypatch.setattr(
-        companion.plugin.MONAILabelClient, "save_label", lambda self, *sample, **_: sent.append(sample[1])
+        companion.plugin.MONAILabelClient, "save_label", lambda _, *sample, **more: sent.append(sample[1])
     )
     companion.widget.models["spleen"] = {"type": "segmentation", "description": "", "labels": {}}
     companion.widget.ui.segmentationModelSelector.addItem("spleen")
@@ -343,6 +360,46 @@ def test_a_model_that_segments_keeps_its_labels(companion, unlabelled, tmp_path,
     assert sent == [str(tmp_path / "spleen.nii.gz")]
     StockExtension().submit(companion.point_lists()[0])  # our own panel means the landmarks
     assert sent[1].endswith(".mrk.json")
+
+
+@pytest.mark.parametrize("give_up", [True, False])
+def test_boxes_after_points_replace_them(companion, unlabelled, give_up):
+    """Regression: the older points were submitted in place of the boxes that the annotator had dragged."""
+    open_image(companion, unlabelled, "001")
+    companion.run()
+    companion.point_lists()[0].SetNthControlPointPosition(0, *ras_of(companion.volume, (50.0, 20.0)))
+    companion.choose_option("infer", "farnet_demo", "result_type", "boxes")
+    companion.dialogs.yes = give_up
+    companion.run()
+    assert "Give that up for the boxes?" in told(companion)[0][1]
+    assert (len(companion.point_lists()), len(companion.boxes())) == ((0, len(CEPH)) if give_up else (1, 0))
+    if give_up:
+        box = next(box for box in companion.boxes() if box.GetNthControlPointLabel(0) == "Nasion")
+        box.SetCenter(ras_of(companion.volume, (60.25, 70.5)))
+    companion.submit()
+    moved = [name for name, kind in origins(unlabelled, "001")[1].items() if kind == "moved"]
+    assert moved == (["Nasion"] if give_up else ["Sella"])
+
+
+def test_a_scene_of_another_day_is_submitted(companion, session, unlabelled, tmp_path):
+    """Saved, Slicer closed, opened again: the list knows its radiograph, and the extension would upload it anew."""
+    open_image(companion, unlabelled, "film_001")
+    companion.run()
+    lists.put(companion.point_lists()[0], 0, (50.0, 20.0))
+    session.go("Porion")
+    session.skip()
+    scene, bundle = slicer.mrmlScene, tmp_path / "day one"
+    bundle.mkdir()
+    assert scene.SaveSceneToSlicerDataBundleDirectory(str(bundle), None)
+    scene.Clear(0)
+    scene.SetURL(str(next(bundle.rglob("*.mrml"))))
+    assert scene.Import()
+    assert [row.status_text() for row in session.rows() if row.name == "Porion"] == ["skipped"]
+    (points,) = companion.point_lists()
+    assert StockExtension().submit(points), told(companion)
+    assert told(companion)[-1][0] == "info"
+    kinds = origins(unlabelled, "film_001")[1]
+    assert (kinds["Sella"], kinds["Porion"], kinds["Nasion"]) == ("moved", "skipped", "accepted")
 
 
 # --- the plugin changes under us ---------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from FARNetLandmarksLib.review import Status
 from lib.formats import json_text, markups_document, parse_markups
 from lib.landmarks import Landmark, Landmarks, LandmarkSet, Predicted, State
 from lib.radiographs import Geometry, PixelSpacing, RadiographHeader
-from tests.slicer.mrml import position, save_node
+from tests.slicer.mrml import position, save_node, to_vtk
 
 HEIGHT, WIDTH = 300, 240
 NAMES = [f"Punkt {number} äöüß 下顎点" for number in range(1, 20)]
@@ -135,10 +135,14 @@ def test_what_an_annotator_does_to_a_landmark(node):
     lists.check(node, [NAMES[0]])
     assert status(0) == "accepted"
     lists.uncheck(node, NAMES[0])
-    lists.skip(node, 0)
+    lists.put(node, 0, (21.5, 31.0))
+    lists.skip(node, lists.rows_of(node)[0])
     assert status(0) == "skipped"
-    lists.unset(node, 0)
+    lists.unset(node, lists.rows_of(node)[0])
     assert status(0) == "to place"
+    assert lists.bring_back(node, lists.rows_of(node)[0])
+    np.testing.assert_allclose(lists.rows_of(node)[0].pixel, (21.5, 31.0), atol=1e-9)
+    assert not lists.bring_back(node, lists.rows_of(node)[4])  # it never was anywhere
     lists.set_occluded(node, lists.rows_of(node)[1], True)
     assert status(1).endswith(", occluded")
     lists.set_occluded(node, lists.rows_of(node)[1], False)
@@ -149,18 +153,20 @@ def test_what_an_annotator_does_to_a_landmark(node):
 def test_a_new_prediction_can_keep_what_an_annotator_did(mrml, node, volume, tmp_path):
     lists.put(node, 0, (20.0, 30.0))
     lists.set_occluded(node, lists.rows_of(node)[0], True)
-    lists.skip(node, 1)
+    lists.skip(node, lists.rows_of(node)[1])
     lists.check(node, [NAMES[3]])
+    lists.set_occluded(node, lists.rows_of(node)[5], True)
     path = tmp_path / "again.mrk.json"
     path.write_text(json_text(markups_document(prediction(), geometry(), title="again")), encoding="utf-8")
     fresh = lists.adopt(mrml.load_markups(path)[0], volume, "case 1")
-    assert lists.take_over_edits(lists.rows_of(node), fresh) == [NAMES[index] for index in (0, 1, 2, 9)]
+    assert lists.take_over_edits(lists.rows_of(node), fresh) == [NAMES[index] for index in (0, 1, 2, 3, 5, 7, 9)]
     rows = lists.rows_of(fresh)
     np.testing.assert_allclose(rows[0].pixel, (20.0, 30.0), atol=1e-9)
     assert rows[0].status_text().startswith("moved ")
     assert rows[0].notes.occluded
     assert rows[1].status is Status.SKIPPED
-    assert rows[3].status in (Status.PREDICTED, Status.UNSURE)  # accepted was the other prediction
+    assert rows[5].notes.occluded
+    assert rows[5].status in (Status.PREDICTED, Status.UNSURE)
 
 
 def test_an_image_that_another_reader_has_opened_is_noticed(mrml, node):
@@ -182,6 +188,19 @@ def test_an_empty_list_to_start_without_a_model(mrml, volume, tmp_path):
     np.testing.assert_allclose(back.points()[3], (17.25, 201.5), atol=1e-6)
     assert back.num_placed() == 1
     assert back[3].predicted is None
+
+
+def test_a_transform_that_moves_only_one_of_both_is_noticed(mrml, node, volume):
+    before = [row.pixel for row in lists.rows_of(node)]
+    transform = mrml.scene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
+    matrix = np.eye(4)
+    matrix[0, 3] = 20.0
+    transform.SetMatrixTransformToParent(to_vtk(matrix))
+    node.SetAndObserveTransformNodeID(transform.GetID())
+    assert lists.transform_fault(node).startswith("The landmarks are under another transform than the radiograph")
+    volume.SetAndObserveTransformNodeID(transform.GetID())
+    assert lists.transform_fault(node) is None
+    assert [row.pixel for row in lists.rows_of(node)] == before  # on the radiograph they have not moved
 
 
 def test_lists_of_others_are_left_alone(mrml, volume, node):

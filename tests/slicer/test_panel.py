@@ -11,6 +11,7 @@ from PySide6.QtTest import QTest
 
 from FARNetLandmarksLib import lists
 from FARNetLandmarksLib.session import ReviewSession
+from FARNetLandmarksLib.stock import StockExtension
 from tests.slicer.qt_shim import application, qt
 from tests.slicer.test_session import load
 
@@ -23,12 +24,16 @@ class Extension:
     def __init__(self, volume):
         self.volume = volume
         self.asked = []
+        self.widget = object()
         self.server = "http://127.0.0.1:8000 · FARNet"
         self.fault = ""
         self.takes = True
 
     def connect(self):
         return self.fault
+
+    def open(self):
+        pass
 
     def landmark_sets(self):
         return {"farnet_test": {"title": "Test", "landmarks": DEFINITIONS}}
@@ -42,6 +47,7 @@ class Extension:
         return self.takes
 
     def __getattr__(self, name):
+        assert hasattr(StockExtension, name), name
         return lambda: self.asked.append(name)
 
 
@@ -183,6 +189,32 @@ def test_one_gesture_accepts_all_and_submits(filled, asked):
     assert filled.submit()
     assert asked["texts"] == []
     assert filled.stock.asked == [["accepted", "accepted", "accepted", "skipped"]]
+
+
+def test_what_the_server_refuses_is_not_accepted(filled, asked):
+    filled.session.go("nowhere")
+    filled.session.skip()
+    filled.session.go("sure")
+    filled.session.accept()
+    filled.stock.takes = False
+    assert not filled.submit()
+    assert [row[2] for row in table(filled)] == ["skipped", "unsure", "predicted", "accepted"]
+
+
+def test_nothing_can_be_submitted_through_a_changed_extension(filled):
+    filled.stock.fault = "The MONAI Label extension has changed."
+    filled.enter()
+    assert not filled.submit_button.isEnabled()
+    QTest.keyClick(filled.widget, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    assert filled.stock.asked == []
+
+
+def test_size_and_names_stay_for_the_next_radiograph(filled, mrml, volume, tmp_path):
+    filled.glyphs.setValue(40)
+    filled.names.setChecked(False)
+    mrml.scene.RemoveNode(filled.session.node)
+    display = load(mrml, volume, tmp_path).GetDisplayNode()
+    assert (display.GetGlyphScale(), display.GetPointLabelsVisibility()) == (4.0, False)
 
 
 def test_what_has_no_place_is_asked_about_before_submitting(filled, asked):

@@ -36,6 +36,8 @@ def row(name="Sella", state="defined", pixel=(10.0, 20.0), notes=AT, **more):
         (row(pixel=(13.0, 24.0), checked=True), Status.MOVED, "moved 5.0 px"),
         (row(pixel=(10.0005, 20.0)), Status.PREDICTED, "predicted"),
         (row(notes=Notes()), Status.PLACED, "placed"),
+        (row(notes=Notes(confidence=0.0)), Status.PLACED, "placed"),  # the model had not found it
+        (row(notes=Notes(True, 0.7, (10.0, 20.0))), Status.PREDICTED, "predicted, occluded"),
         (row(notes=Notes(occluded=True)), Status.PLACED, "placed, occluded"),
         (row(state="undefined"), Status.TO_PLACE, "to place"),
         (row(state="missing"), Status.SKIPPED, "skipped"),
@@ -46,7 +48,8 @@ def test_status(landmark, status, text):
     assert landmark.status is status
     assert landmark.status_text() == text
     assert landmark.is_left == (status in (Status.PREDICTED, Status.UNSURE, Status.TO_PLACE))
-    assert landmark.edited == (status in (Status.MOVED, Status.PLACED, Status.SKIPPED))
+    decided = status in (Status.MOVED, Status.PLACED, Status.SKIPPED, Status.ACCEPTED)
+    assert landmark.edited == (decided or landmark.notes.occluded)
 
 
 def rows():

@@ -129,6 +129,40 @@ def test_skipping_and_taking_it_back(session):
     assert status(session)["nowhere"] is Status.TO_PLACE
 
 
+def test_hand_work_that_is_skipped_or_given_up_comes_back(session):
+    """Regression: skipping twice, and placing ended by Esc, went back to the prediction or left nothing."""
+    lists.put(session.node, 2, (10.0, 12.0))
+    session.go("fair")
+    session.skip()
+    session.go("fair")
+    session.skip()
+    np.testing.assert_allclose(session.row().pixel, (10.0, 12.0), atol=1e-9)
+    session.place()
+    assert status(session)["fair"] is Status.TO_PLACE
+    session.stop_placing()
+    np.testing.assert_allclose(session.row().pixel, (10.0, 12.0), atol=1e-9)
+
+
+def test_without_its_radiograph_a_landmark_is_not_reset_to_nowhere(session, mrml, volume):
+    session.go("fair")
+    mrml.scene.RemoveNode(volume)
+    session.reset()
+    assert session.row().state == "defined"
+
+
+def test_a_radiograph_without_landmarks_is_shown_whole(mrml, view, volume, changes):
+    empty = ReviewSession(mrml.scene, mrml.app, lambda: changes.append(1))
+    mrml.app.GetSelectionNode().SetActiveVolumeID(volume.GetID())
+    views.zoom(view, volume, 9.0)
+    empty.show_all()
+    assert view.GetFieldOfView()[1] == pytest.approx(100.0)
+    changes.clear()
+    mrml.scene.RemoveNode(volume)
+    assert changes  # buttons that need a radiograph can follow
+    empty.show_all()
+    empty.close()
+
+
 def test_resetting(session):
     session.go("fair")
     lists.put(session.node, 2, (10.0, 10.0))

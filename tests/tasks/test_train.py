@@ -152,5 +152,6 @@ def test_what_viewers_are_offered(tmp_path):
     assert info["config"]["device"][-1] == "cpu"
     assert "dataset" not in info["config"]
     assert "tracking" not in info["config"]
-    assert task.stats() == {}
+    assert task.stats() == {"epoch": 0, "total_epochs": 100}  # a progress bar that is not full
+    assert info["landmark_set"]["landmarks"][0]["name"] == "Sella"
     json.dumps(info, allow_nan=False)

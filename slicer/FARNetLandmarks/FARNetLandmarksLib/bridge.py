@@ -81,6 +81,7 @@ def install(plugin: Any, sample_data: Any) -> str:
         _wrap(*_owner_of(plugin, name), function)
     _wrap(sample_data.SampleDataLogic, "loadNode", _load_node)
     _wrap(slicer.util, "loadVolume", _load_volume)
+    _watch(slicer.mrmlScene)
     return ""
 
 
@@ -91,6 +92,7 @@ def uninstall(plugin: Any, sample_data: Any) -> None:
     for owner, name in wrapped:
         if hasattr(getattr(owner, name, None), _ORIGINAL):
             setattr(owner, name, _original(owner, name))
+    _watch(None)
 
 
 def _owner_of(plugin: Any, name: str) -> tuple[Any, str]:
@@ -114,48 +116,79 @@ def _wrap(owner: Any, name: str, around: Callable[..., Any]) -> None:
     setattr(owner, name, wrapped)
 
 
+# --- the scene is closed -------------------------------------------------------------------------------------------
+
+_watched: list[tuple[Any, int]] = []
+
+
+def _watch(scene: Any) -> None:
+    while _watched:
+        owner, tag = _watched.pop()
+        owner.RemoveObserver(tag)
+    if scene is not None:
+        _watched.append((scene, scene.AddObserver(slicer.vtkMRMLScene.EndCloseEvent, _scene_closed)))
+
+
+def _scene_closed(*_: Any) -> None:
+    """The extension's panel forgets the scene's settings, and finds them again only while it is in front itself."""
+    _sample.clear()
+    widget = getattr(slicer.modules, "MONAILabelWidget", None)
+    if widget is not None and getattr(widget, "_parameterNode", True) is None:
+        widget.initializeParameterNode()
+
+
 # --- a prediction arrives ------------------------------------------------------------------------------------------
 
 
 def _show_result(original: Any, self: Any, in_file: Any, labels: Any, *args: Any, **kwargs: Any) -> Any:
-    """A point list replaces the landmark list of the radiograph; everything else is the extension's own business."""
-    if not (isinstance(in_file, str) and lists.is_point_list(in_file)):
+    """A point list or boxes replace the landmark list of the radiograph; all else is the extension's own business."""
+    if not (isinstance(in_file, str) and in_file.endswith(".json")):
         return original(self, in_file, labels, *args, **kwargs)
-    scene, volume = slicer.mrmlScene, self._volumeNode
-    old = lists.list_of(scene, volume)
-    old_rows = [] if old is None else lists.rows_of(old)
-    keep = _wants_to_keep([row.name for row in old_rows if row.edited])
-    node = slicer.util.loadMarkups(in_file)
-    lists.adopt(node, volume, str((self.current_sample or {}).get("id", "")))
-    fault = lists.geometry_fault(node)
-    if keep:
-        lists.take_over_edits(old_rows, node)
-    if old is not None:
-        scene.RemoveNode(old)
-    if fault:
-        slicer.util.warningDisplay(fault, windowTitle=TITLE)
+    old = lists.list_of(slicer.mrmlScene, self._volumeNode)
+    edited = [row.name for row in ([] if old is None else lists.rows_of(old)) if row.edited]
+    if not lists.is_point_list(in_file):
+        if not edited or _asked(edited, "Give that up for the boxes?"):
+            _remove(old)
+            return original(self, in_file, labels, *args, **kwargs)
+        return True
+    _replace(self, old, in_file, keep=bool(edited) and _asked(edited, "Keep that, and take only the others?"))
     return True
 
 
-def _wants_to_keep(edited: list[str]) -> bool:
-    if not edited:
-        return False
-    done = f"You have placed, moved or skipped {listed(edited)}."
-    question = f"{done}\n\nKeep that, and take only the others from the model?"
-    return bool(slicer.util.confirmYesNoDisplay(question, windowTitle=TITLE))
+def _replace(self: Any, old: Any, in_file: str, *, keep: bool) -> None:
+    decided = lists.rows_of(old) if keep else []
+    node = slicer.util.loadMarkups(in_file)
+    image = (self.current_sample or {}).get("id") or _sample.get("id", "")
+    fetched = image == _sample.get("id") or not (self.current_sample or {}).get("session")
+    lists.adopt(node, self._volumeNode, str(image), on_server=fetched)
+    fault = lists.geometry_fault(node)
+    lists.take_over_edits(decided, node)
+    _remove(old)
+    if fault:
+        slicer.util.warningDisplay(fault, windowTitle=TITLE)
+
+
+def _remove(node: Any) -> None:
+    if node is not None:
+        slicer.mrmlScene.RemoveNode(node)
+
+
+def _asked(edited: list[str], question: str) -> bool:
+    done = f"You have decided about {listed(edited)}."
+    return bool(slicer.util.confirmYesNoDisplay(f"{done}\n\n{question}", windowTitle=TITLE))
 
 
 # --- a radiograph arrives ------------------------------------------------------------------------------------------
 
 _sample: dict[str, str] = {}
-"""File name of the last sample's download, and its path where the server has told one."""
+"""Id of the last sample, file name of its download, and its path where the server has told one; of this scene."""
 
 
 def _note_sample(original: Any, self: Any, strategy: Any, params: Any) -> Any:
     answer = original(self, strategy, params)
     told = answer if isinstance(answer, dict) else {}
     _sample.clear()
-    _sample.update({key: str(told[key]) for key in ("name", "path") if told.get(key)})
+    _sample.update({key: str(told[key]) for key in ("id", "name", "path") if told.get(key)})
     return answer
 
 

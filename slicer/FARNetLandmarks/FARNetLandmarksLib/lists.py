@@ -20,6 +20,9 @@ from FARNetLandmarksLib.review import DEFINED, MISSING, UNDEFINED, Row
 
 LANDMARKS = "FARNet.Landmarks"
 IMAGE = "FARNet.Image"
+ON_SERVER = "FARNet.OnServer"
+"""Attribute of a list whose radiograph came from the server, so that its id can be no other image of the same name."""
+BEFORE = "FARNet.Before"
 MODEL = "FARNet.Model"
 """Attribute of a list that no model has predicted: the model whose landmarks are placed."""
 CHECKED = "FARNet.Checked"
@@ -57,13 +60,20 @@ def list_of(scene: Any, volume: Any) -> Any:
     return lists[-1] if lists else None
 
 
-def adopt(node: Any, volume: Any, image_id: str) -> Any:
+def adopt(node: Any, volume: Any, image_id: str, *, on_server: bool = True) -> Any:
     """Make a point list the landmark list of a volume: named points, none to add, none to lose.
 
-    Its storage node goes: the file was temporary, and *Save* must not offer it.
+    Its storage node goes: the file was temporary.
+
+    Args:
+        node: the point list.
+        volume: the radiograph.
+        image_id: its id on the server.
+        on_server: the radiograph came from there.
     """
     node.SetAttribute(LANDMARKS, "1")
     node.SetAttribute(IMAGE, image_id)
+    node.SetAttribute(ON_SERVER, "1" if on_server else None)
     node.SetNodeReferenceID(VOLUME_ROLE, None if volume is None else volume.GetID())
     node.SetFixedNumberOfControlPoints(True)
     node.SetLocked(False)
@@ -74,7 +84,7 @@ def adopt(node: Any, volume: Any, image_id: str) -> Any:
     return node
 
 
-def new_list(scene: Any, landmark_set: Mapping[str, Any], volume: Any, image_id: str) -> Any:
+def new_list(scene: Any, landmark_set: Mapping[str, Any], volume: Any, image_id: str, *, on_server: bool = True) -> Any:
     """An empty landmark list, to place every point by hand where no model can predict yet.
 
     Args:
@@ -83,6 +93,7 @@ def new_list(scene: Any, landmark_set: Mapping[str, Any], volume: Any, image_id:
             ``definition``.
         volume: the radiograph.
         image_id: its id on the server.
+        on_server: the radiograph came from there.
     """
     node = scene.AddNewNodeByClass("vtkMRMLMarkupsFiducialNode", str(landmark_set["title"]))
     node.CreateDefaultDisplayNodes()
@@ -97,7 +108,7 @@ def new_list(scene: Any, landmark_set: Mapping[str, Any], volume: Any, image_id:
         index = node.AddControlPoint(0.0, 0.0, 0.0, str(landmark["name"]))
         node.SetNthControlPointDescription(index, write_notes(Notes(definition=str(landmark["definition"]))))
         node.UnsetNthControlPointPosition(index)
-    return adopt(node, volume, image_id)
+    return adopt(node, volume, image_id, on_server=on_server)
 
 
 def volume_of(node: Any) -> Any:
@@ -116,7 +127,7 @@ def rows_of(node: Any) -> list[Row]:
         pixel = None
         if state == DEFINED and to_pixel is not None:
             position = [0.0, 0.0, 0.0]
-            node.GetNthControlPointPositionWorld(index, position)
+            node.GetNthControlPointPosition(index, position)  # as it will be written, without any transform
             x, y = to_pixel.MultiplyPoint([*position, 1.0])[:2]
             pixel = (x, y)
         notes = read_notes(node.GetNthControlPointDescription(index))
@@ -143,21 +154,46 @@ def uncheck(node: Any, name: str) -> None:
     node.SetAttribute(CHECKED, json.dumps(sorted(checked_names(node) - {name})))
 
 
-def skip(node: Any, index: int) -> None:
-    """An annotator says that the landmark is not in the radiograph."""
-    node.SetNthControlPointPositionMissing(index)
+def skip(node: Any, row: Row) -> None:
+    """An annotator says that the landmark is not in the radiograph; where it was can be brought back."""
+    _remember(node, row)
+    node.SetNthControlPointPositionMissing(row.index)
 
 
-def unset(node: Any, index: int) -> None:
-    """The landmark waits for being placed."""
-    node.UnsetNthControlPointPosition(index)
+def unset(node: Any, row: Row) -> None:
+    """The landmark waits for being placed; where it was can be brought back."""
+    _remember(node, row)
+    node.UnsetNthControlPointPosition(row.index)
+
+
+def bring_back(node: Any, row: Row) -> bool:
+    """Put a landmark back to where it was before it was skipped or unset; False where it was nowhere."""
+    pixel = _table(node, BEFORE).get(row.name)
+    if not pixel or volume_of(node) is None:
+        return False
+    put(node, row.index, (float(pixel[0]), float(pixel[1])))
+    return True
+
+
+def _remember(node: Any, row: Row) -> None:
+    if row.pixel is not None:
+        node.SetAttribute(BEFORE, json.dumps({**_table(node, BEFORE), row.name: row.pixel}))
+
+
+def _table(node: Any, attribute: str) -> dict[str, Any]:
+    """What an attribute holds by the landmarks' names."""
+    try:
+        content = json.loads(node.GetAttribute(attribute) or "{}")
+    except ValueError:
+        content = {}
+    return content if isinstance(content, dict) else {}
 
 
 def put(node: Any, index: int, pixel: tuple[float, float]) -> None:
     """Put a landmark on ``(x, y)`` in pixels of the file as stored."""
     to_world = _matrix(volume_of(node), inverse=False)
     if to_world is not None:
-        node.SetNthControlPointPositionWorld(index, *to_world.MultiplyPoint([*pixel, 0.0, 1.0])[:3])
+        node.SetNthControlPointPosition(index, *to_world.MultiplyPoint([*pixel, 0.0, 1.0])[:3])
 
 
 def reset(node: Any, row: Row) -> bool:
@@ -183,8 +219,8 @@ def take_over_edits(old: Sequence[Row], node: Any) -> list[str]:
         if fresh is None or not row.edited:
             continue
         if row.state == MISSING:
-            skip(node, fresh.index)
-        elif row.pixel is not None:
+            skip(node, fresh)
+        elif row.pixel is not None and not row.is_left:
             put(node, fresh.index, row.pixel)
         set_occluded(node, fresh, row.notes.occluded)
         kept.append(row.name)
@@ -198,6 +234,7 @@ def save(node: Any, path: str) -> None:
         OSError: it cannot be written.
     """
     storage = node.CreateDefaultStorageNode()
+    storage.UnRegister(None)
     storage.SetFileName(path)
     if not storage.WriteData(node):
         raise OSError(f"The landmarks could not be written to {path}.")
@@ -215,6 +252,17 @@ def geometry_fault(node: Any) -> str | None:
     return (
         f"The landmarks are up to {max(off):.0f} pixels off: this radiograph was opened with another position or pixel "
         "spacing than the server reads from its file. Open it with Next Sample, or with Slicer's default DICOM reader."
+    )
+
+
+def transform_fault(node: Any) -> str | None:
+    """Whether list and radiograph are moved by different transforms; one sentence where they are."""
+    volume = volume_of(node)
+    if volume is None or node.GetTransformNodeID() == volume.GetTransformNodeID():
+        return None
+    return (
+        "The landmarks are under another transform than the radiograph, so they are not where they seem to be: "
+        "take both out of it (module Data) before submitting."
     )
 
 

@@ -19,7 +19,9 @@ MODEL = "model"
 MOVED_PX = 1e-3
 """A point this many pixels from its prediction was moved by somebody; less is lost on the way to text and back."""
 
+_KEYS = (OCCLUDED, CONFIDENCE, PREDICTED, MODEL)
 _DEFINITION_FOLLOWS = "|"
+_FARTHEST_PX = 1e6
 _ROUNDED_BY = 0.006
 """Two decimals of the confidence are told, so half a hundredth and a little."""
 
@@ -59,15 +61,19 @@ def write_notes(notes: Notes) -> str:
 def read_notes(description: object) -> Notes:
     """What a description says. People may write into it whatever they like: what does not read as a note is none."""
     text, _, definition = description.partition(_DEFINITION_FOLLOWS) if isinstance(description, str) else ("", "", "")
-    occluded = False
     values: dict[str, str] = {}
+    remarks = []
     for note in text.split(","):
         key, _, value = note.partition("=")
-        occluded = occluded or note.strip().casefold() == OCCLUDED
-        values.setdefault(key.strip().casefold(), value.strip())
+        if key.strip().casefold() in _KEYS:
+            values.setdefault(key.strip().casefold(), value.strip())
+        elif note.strip():
+            remarks.append(note.strip())
     predicted = _point(values.get(PREDICTED, ""))
     model = values.get(MODEL, "") if predicted is not None else ""
-    return Notes(occluded, _fraction(values.get(CONFIDENCE, "")), predicted, model, definition.strip())
+    free_text = " ".join(part for part in (", ".join(remarks), definition.strip()) if part)
+    occluded = values.get(OCCLUDED) == ""
+    return Notes(occluded, _fraction(values.get(CONFIDENCE, "")), predicted, model, free_text)
 
 
 def exact_confidence(told: float | None, measured: Any) -> float | None:
@@ -88,7 +94,7 @@ def _fraction(text: str) -> float | None:
 def _point(text: str) -> tuple[float, float] | None:
     numbers = [_number(part) for part in text.split()]
     x, y = numbers if len(numbers) == 2 else (None, None)
-    return None if x is None or y is None else (x, y)
+    return None if x is None or y is None or max(abs(x), abs(y)) > _FARTHEST_PX else (x, y)
 
 
 def _number(text: str) -> float | None:

@@ -49,6 +49,8 @@ class LandmarkPanel:
         self._names: list[str] = []
         self._drawn: dict[tuple[int, int], tuple[str, str, str]] = {}
         self._sets: list[str] = []
+        self._dressed: Any = None
+        self._glyph_scale, self._names_shown = 2.5, True
         layout = qt.QVBoxLayout(self.widget)
         self._build_server(layout)
         self._build_table(layout)
@@ -160,6 +162,7 @@ class LandmarkPanel:
 
     def enter(self) -> None:
         """The module is in front: keys work, and the extension carries landmarks."""
+        self.stock.open()
         self.show_fault(self.stock.connect())
         for shortcut in self.shortcuts:
             shortcut.setEnabled(True)
@@ -170,6 +173,13 @@ class LandmarkPanel:
         self.session.stop_placing()
         for shortcut in self.shortcuts:
             shortcut.setEnabled(False)
+
+    def close(self) -> None:
+        """The panel goes: its keys must not stay with Slicer's window."""
+        self.leave()
+        for shortcut in self.shortcuts:
+            shortcut.deleteLater()
+        self.shortcuts.clear()
 
     def show_fault(self, sentence: str) -> None:
         """Say what is wrong with the MONAI Label extension; nothing where nothing is."""
@@ -204,14 +214,17 @@ class LandmarkPanel:
     def submit(self) -> bool:
         """Accept what is predicted, and submit; whether the server has taken it."""
         node = self.session.node
-        if node is None:
+        if node is None or not self.submit_button.isEnabled():
             return False
         self.session.stop_placing()
         question = submission_question(self.session.rows())
         if question and not slicer.util.confirmYesNoDisplay(question, windowTitle=TITLE):
             return False
-        self.session.accept_all()
-        return self.stock.submit(node)
+        accepted = self.session.accept_all()
+        taken = self.stock.submit(node)
+        if not taken:
+            self.session.take_back(accepted)
+        return taken
 
     def _selected(self, row: int, *_: int) -> None:
         if 0 <= row < len(self._names):
@@ -226,18 +239,28 @@ class LandmarkPanel:
         self.session.go(self.session.current)
 
     def _glyphs(self, size: int) -> None:
-        if self.session.node is not None:
-            self.session.node.GetDisplayNode().SetGlyphScale(size / 10)
+        self._glyph_scale = size / 10
+        self._dress()
 
     def _show_names(self, shown: bool) -> None:
-        if self.session.node is not None:
-            self.session.node.GetDisplayNode().SetPointLabelsVisibility(shown)
+        self._names_shown = shown
+        self._dress()
+
+    def _dress(self) -> None:
+        """Give the list's points the size, and the names, that are chosen here."""
+        self._dressed = self.session.node
+        display = None if self._dressed is None else self._dressed.GetDisplayNode()
+        if display is not None:
+            display.SetGlyphScale(self._glyph_scale)
+            display.SetPointLabelsVisibility(self._names_shown)
 
     # --- drawing -------------------------------------------------------------------------------------------------
 
     def refresh(self) -> None:
         """Draw everything anew."""
         rows = self.session.rows()
+        if self.session.node is not self._dressed:
+            self._dress()
         self.server.setText(self.stock.server or "not connected: the address is set in the MONAI Label module")
         self.count.setText(summary(rows))
         self.progress.setMaximum(max(len(rows), 1))
@@ -245,7 +268,7 @@ class LandmarkPanel:
         self._fill(rows)
         current = next((row for row in rows if row.name == self.session.current), None)
         self.definition.setText("" if current is None else f"<b>{current.name}</b> {current.notes.definition}")
-        self.submit_button.setEnabled(bool(rows))
+        self.submit_button.setEnabled(bool(rows) and not self.stock.fault)
         self.connect_button.setEnabled(self.stock.widget is not None)
         ready = bool(self.stock.server)
         self.next_button.setEnabled(ready)

@@ -80,8 +80,8 @@ class Row:
 
     @property
     def edited(self) -> bool:
-        """Whether an annotator has done something that another prediction would overwrite."""
-        return self.status in (Status.MOVED, Status.PLACED, Status.SKIPPED)
+        """Whether an annotator has decided something that another prediction would overwrite."""
+        return self.status in (Status.MOVED, Status.PLACED, Status.SKIPPED, Status.ACCEPTED) or self.notes.occluded
 
     def status_text(self) -> str:
         """``"moved 12.3 px"``, ``"unsure"``, ``"accepted, occluded"``."""
@@ -93,7 +93,7 @@ class Row:
 def worst_first(rows: Sequence[Row]) -> list[Row]:
     """Landmarks without a place, then the least confident; those that have no confidence come last.
 
-    The order does not depend on what the annotator decides, so that rows do not run away from under the mouse.
+    Accepting and moving do not change the order, so that rows do not run away from under the mouse.
     """
 
     def key(row: Row) -> tuple[int, float, int]:

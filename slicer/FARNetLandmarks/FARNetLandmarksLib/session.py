@@ -63,13 +63,11 @@ class ReviewSession:
     @property
     def placing(self) -> bool:
         """Whether the next click in a view places a landmark of this list."""
+        if self.node is None:
+            return False
         interaction = self._app.GetInteractionNode()
         chosen = self._app.GetSelectionNode().GetActivePlaceNodeID()
-        return bool(
-            self.node is not None
-            and interaction.GetCurrentInteractionMode() == interaction.Place
-            and chosen == self.node.GetID()
-        )
+        return bool(interaction.GetCurrentInteractionMode() == interaction.Place and chosen == self.node.GetID())
 
     # --- going about ---------------------------------------------------------------------------------------------
 
@@ -94,6 +92,7 @@ class ReviewSession:
     def show_all(self) -> None:
         """Show the whole radiograph."""
         volume = None if self.node is None else lists.volume_of(self.node)
+        volume = volume or self.scene.GetNodeByID(self._app.GetSelectionNode().GetActiveVolumeID() or "")
         if volume is not None:
             views.show_volume(self._app, volume)
 
@@ -114,13 +113,19 @@ class ReviewSession:
         self.changed()
         return names
 
+    def take_back(self, names: list[str]) -> None:
+        """These landmarks have not been accepted after all."""
+        for name in names:
+            lists.uncheck(self.node, name)
+        self.changed()
+
     def place(self) -> None:
         """The next click in a view places the current landmark, and further clicks the others without a place."""
         row = self.row()
         if row is None:
             return
         if row.state != UNDEFINED:
-            lists.unset(self.node, row.index)
+            lists.unset(self.node, row)
         selection, interaction = self._app.GetSelectionNode(), self._app.GetInteractionNode()
         selection.SetReferenceActivePlaceNodeClassName("vtkMRMLMarkupsFiducialNode")
         selection.SetActivePlaceNodeID(self.node.GetID())
@@ -129,9 +134,12 @@ class ReviewSession:
         self.changed()
 
     def stop_placing(self) -> None:
-        """Clicks in a view no longer place anything."""
+        """Clicks in a view no longer place anything; the landmark whose turn it was is back where it was."""
         if self.placing:
             self._app.GetInteractionNode().SwitchToViewTransformMode()
+            row = self.row()
+            if row is not None and row.state == UNDEFINED:
+                lists.bring_back(self.node, row)
             self.changed()
 
     def skip(self) -> None:
@@ -140,20 +148,20 @@ class ReviewSession:
         if row is None:
             return
         if row.state == MISSING:
-            if not lists.reset(self.node, row):
-                lists.unset(self.node, row.index)
+            if not (lists.bring_back(self.node, row) or lists.reset(self.node, row)):
+                lists.unset(self.node, row)
             self.changed()
             return
         self.stop_placing()
-        lists.skip(self.node, row.index)
+        lists.skip(self.node, self.row() or row)
         self.go_on()
 
     def reset(self) -> None:
         """The current landmark goes back to where the model had put it, or waits for being placed."""
         row = self.row()
         if row is not None:
-            if not lists.reset(self.node, row):
-                lists.unset(self.node, row.index)
+            if not lists.reset(self.node, row) and row.notes.predicted is None:
+                lists.unset(self.node, row)
             views.jump(self.scene, self.node, row.index)
             self.changed()
 
@@ -179,8 +187,11 @@ class ReviewSession:
 
     def _scene_changed(self, *_: Any) -> None:
         node = lists.list_of(self.scene, None)
-        if node is self._observed:
-            return
+        if node is not self._observed:
+            self._review(node)
+        self.changed()
+
+    def _review(self, node: Any) -> None:
         for owner, tag in self._tags:
             if owner is self._observed:
                 owner.RemoveObserver(tag)
@@ -193,7 +204,6 @@ class ReviewSession:
             self._observe(node, slicer.vtkMRMLMarkupsNode.PointEndInteractionEvent, self._dragged)
         names = {row.name for row in self.rows()}
         self.current = self.current if self.current in names else None
-        self.changed()
 
     def _node_changed(self, *_: Any) -> None:
         self.changed()

@@ -13,22 +13,29 @@ from FARNetLandmarksLib import bridge, lists, submission
 class StockExtension:
     """Asks the extension to do what its own buttons do, so that login, settings and training stay in one place."""
 
+    def __init__(self) -> None:
+        self.fault = ""
+
     def connect(self) -> str:
-        """Make the extension carry landmarks; empty, or a sentence that says why it cannot."""
+        """Make the extension carry landmarks; empty, or a sentence that says why it cannot, kept as ``fault``."""
         plugin = sys.modules.get("MONAILabel")
         try:
             import SampleData
         except ImportError:
-            return "Slicer's module Sample Data is switched off: switch it on in Edit, Application Settings, Modules."
-        return bridge.install(plugin, SampleData)
+            self.fault = "Slicer's module Sample Data is off: see Edit, Application Settings, Modules, Modules to skip."
+        else:
+            self.fault = bridge.install(plugin, SampleData)
+        return self.fault
+
+    def open(self) -> None:
+        """Have the extension's panel made, as Slicer does when its module is opened for the first time."""
+        if self.widget is None and "MONAILabel" in sys.modules:
+            slicer.util.getModuleWidget("MONAILabel")
 
     @property
     def widget(self) -> Any:
-        """The extension's panel, made when it is first needed; None where the extension is not installed."""
-        made = getattr(slicer.modules, "MONAILabelWidget", None)
-        if made is None and "MONAILabel" in sys.modules:
-            made = slicer.util.getModuleWidget("MONAILabel")
-        return made
+        """The extension's panel; None where it has not been opened, or the extension is not installed."""
+        return getattr(slicer.modules, "MONAILabelWidget", None)
 
     @property
     def server(self) -> str:
@@ -61,7 +68,8 @@ class StockExtension:
     def empty_list(self, model: str) -> Any:
         """An empty list of a model's landmarks on the radiograph at hand."""
         sample = self.widget.current_sample or {}
-        node = lists.new_list(slicer.mrmlScene, self.landmark_sets()[model], self.volume, str(sample.get("id", "")))
+        image, own = str(sample.get("id", "")), bool(sample.get("session"))
+        node = lists.new_list(slicer.mrmlScene, self.landmark_sets()[model], self.volume, image, on_server=not own)
         node.SetAttribute(lists.MODEL, model)
         return node
 

@@ -30,22 +30,19 @@ def save_label(original: Any, self: Any, image_in: Any, label_in: Any, params: A
         original: the extension's method.
         self: its logic.
         image_in: id of the image.
-        label_in: the file that it would send; empty where our panel asks.
+        label_in: the file that it would send: boxes, or segments, which stay what they are. Empty where our panel asks.
         params: what is noted about the label.
 
     Raises:
-        SubmissionError: no landmark has a place.
+        SubmissionError: no landmark has a place, or they are not where they seem to be.
     """
-    node = None if label_in and _segments() else list_for(str(image_in))
-    if node is None:
+    found = [node for node in lists.landmark_lists(slicer.mrmlScene) if node.GetAttribute(lists.IMAGE) == str(image_in)]
+    if not found or (label_in and not str(label_in).endswith(".json")):
         return original(self, image_in, label_in, params)
-    rows = lists.rows_of(node)
-    if all(row.state != DEFINED for row in rows):
-        raise SubmissionError("No landmark is placed: place at least one point before submitting.")
-    with tempfile.NamedTemporaryFile(suffix=".mrk.json", dir=self.tmpdir, delete=False) as file:
-        path = file.name
-    lists.save(node, path)
-    noted = {**params, "label_info": [{"name": row.name, "idx": row.index + 1} for row in rows]}
+    node = found[-1]
+    path = _written(node, self.tmpdir)
+    names = (node.GetNthControlPointLabel(index) for index in range(node.GetNumberOfControlPoints()))
+    noted = {**params, "label_info": [{"name": name, "idx": number} for number, name in enumerate(names, 1)]}
     if node.GetAttribute(lists.MODEL):
         noted["model"] = node.GetAttribute(lists.MODEL)
     answer = original(self, image_in, path, noted)
@@ -53,42 +50,47 @@ def save_label(original: Any, self: Any, image_in: Any, label_in: Any, params: A
     return answer
 
 
-def _segments() -> bool:
-    """Whether the chosen model segments: then a label is its segments, whatever points there are."""
-    widget = getattr(slicer.modules, "MONAILabelWidget", None)
-    return widget is not None and _type_of_model(widget) not in ("", "detection")
-
-
-def _type_of_model(widget: Any) -> str:
-    model = widget.ui.segmentationModelSelector.currentText
-    return str(widget.models[model]["type"]) if model else ""
-
-
-def list_for(image_id: str) -> Any:
-    """The newest landmark list of an image; None where there is none."""
-    found = [node for node in lists.landmark_lists(slicer.mrmlScene) if node.GetAttribute(lists.IMAGE) == image_id]
-    return found[-1] if found else None
+def _written(node: Any, folder: str) -> str:
+    fault = lists.transform_fault(node)
+    if fault:
+        raise SubmissionError(fault)
+    if all(row.state != DEFINED for row in lists.rows_of(node)):
+        raise SubmissionError("No landmark is placed: place at least one point before submitting.")
+    with tempfile.NamedTemporaryFile(suffix=".mrk.json", dir=folder, delete=False) as file:
+        path = file.name
+    lists.save(node, path)
+    return path
 
 
 def submit(widget: Any, node: Any) -> bool:
-    """Submit a landmark list with the extension's panel; whether the server has taken it."""
+    """Submit a landmark list; whether the server has taken it.
+
+    By the extension's own button where it would do the right thing: it needs a model that finds boxes, and the very
+    sample that it has fetched. Otherwise, as for a scene of another day, by ourselves.
+    """
     node.RemoveAttribute(SUBMITTED)
-    if not widget.current_sample:
-        slicer.util.errorDisplay("Connect, and open a radiograph with Next sample: these landmarks belong to none.")
-        return False
-    if _type_of_model(widget) == "detection":
+    model, sample = widget.ui.segmentationModelSelector.currentText, widget.current_sample or {}
+    finds_boxes = widget.models.get(model, {}).get("type") == "detection"
+    is_sample = bool(sample) and sample.get("id") == node.GetAttribute(lists.IMAGE)
+    if finds_boxes and is_sample and not (sample.get("session") and node.GetAttribute(lists.ON_SERVER)):
         widget.onSaveLabel()
-    else:  # without a model that finds landmarks, the extension would first make segments
-        _submit_without_model(widget)
+    else:
+        _submit_directly(widget, node, upload=is_sample and bool(sample.get("session")))
     return bool(node.GetAttribute(SUBMITTED))
 
 
-def _submit_without_model(widget: Any) -> None:
+def _submit_directly(widget: Any, node: Any, *, upload: bool) -> None:
     try:
-        if widget.current_sample.get("session") and not widget.onUploadImage(init_sample=False):
-            return
+        if not node.GetAttribute(lists.IMAGE):
+            raise SubmissionError("these landmarks belong to no radiograph of the server; open one with Next sample.")
+        if not node.GetAttribute(lists.ON_SERVER):
+            if not upload:
+                raise SubmissionError("their radiograph is not on the server; open it, and upload it in MONAI Label.")
+            if not widget.onUploadImage(init_sample=False):
+                return
+            node.SetAttribute(lists.ON_SERVER, "1")
         widget.updateServerSettings()
-        widget.logic.save_label(widget.current_sample["id"], "", {})
+        widget.logic.save_label(node.GetAttribute(lists.IMAGE), "", {})
         widget.fetchInfo()
     except Exception as error:  # noqa: BLE001  the client raises bare exceptions; the annotator must see the sentence
         slicer.util.errorDisplay(f"The landmarks were not saved: {getattr(error, 'msg', error)}")
