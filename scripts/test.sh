@@ -42,5 +42,6 @@ mypy
 if [ $# -eq 0 ]; then
     newest_slicer
     echo "farnet: once more with $(grep '^slicer-core' requirements-slicer.txt)"
-    PYTHONPATH="$NEWEST_SLICER" "$PY" -m pytest tests/slicer/test_geometry_table.py tests/slicer/test_lists.py tests/slicer/test_session.py
+    PYTHONPATH="$NEWEST_SLICER" "$PY" -m pytest tests/slicer/test_geometry_table.py tests/slicer/test_lists.py \
+        tests/slicer/test_session.py tests/slicer/test_bridge.py tests/slicer/test_companion.py
 fi

@@ -16,7 +16,7 @@ from slicer.ScriptedLoadableModule import (
     ScriptedLoadableModuleWidget,
 )
 
-from FARNetLandmarksLib import bridge, lists
+from FARNetLandmarksLib import bridge, decisions, lists
 from FARNetLandmarksLib.panel import LandmarkPanel
 from FARNetLandmarksLib.session import ReviewSession
 from FARNetLandmarksLib.stock import StockExtension
@@ -118,7 +118,7 @@ class FARNetLandmarksTest(ScriptedLoadableModuleTest):
         node = lists.new_list(slicer.mrmlScene, {"title": "Test", "landmarks": landmarks}, volume, "radiograph")
         session = ReviewSession(slicer.mrmlScene, slicer.app.applicationLogic())
         panel = LandmarkPanel(session, StockExtension())
-        lists.put(node, 0, (12.5, 34.25))
+        decisions.put(node, 0, (12.5, 34.25))
         session.go("B")
         session.skip()
         self.assertEqual([row.status_text() for row in lists.rows_of(node)], ["placed", "skipped"])

@@ -5,7 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import slicer
 
+from FARNetLandmarksLib import bridge
+from FARNetLandmarksLib.session import ReviewSession
 from tests.running import Server, copy_app, running_server
 from tests.slicer.mrml import Mrml
 from tests.slicer.windowless import StockPlugin, stock_plugin
@@ -52,3 +55,19 @@ def stock(tmp_path) -> Iterator[StockPlugin]:
     """The unmodified MONAI Label plugin, freshly imported, in a Slicer without windows."""
     with stock_plugin(tmp_path) as plugin:
         yield plugin
+
+
+@pytest.fixture
+def companion(stock, monkeypatch) -> StockPlugin:
+    """The plugin as Slicer has it once our module is loaded."""
+    monkeypatch.setattr(slicer.util, "loadVolume", slicer.util.loadVolume)  # Slicer's own again when the test ends
+    assert bridge.install(stock.plugin, stock.sample_data) == ""
+    return stock
+
+
+@pytest.fixture
+def session(companion) -> Iterator[ReviewSession]:
+    """A review of what is in the companion's scene."""
+    review = ReviewSession(slicer.mrmlScene, companion.mrml.app)
+    yield review
+    review.close()

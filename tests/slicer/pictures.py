@@ -18,7 +18,7 @@ import numpy as np
 import slicer
 from PIL import Image
 
-from FARNetLandmarksLib import lists
+from FARNetLandmarksLib import decisions, lists
 from FARNetLandmarksLib.session import ReviewSession
 from lib.configs import choose_models
 from lib.datasets.phantoms import make_phantom
@@ -96,9 +96,9 @@ def draw(image: Path, landmarks: Landmarks, scratch: Path, folder: Path) -> None
     row = session.row()
     assert row is not None
     there, (x, y) = place_of(node, row.index), window.on_screen(node, row.index)
-    lists.put(node, row.index, (there[0] - 0.06 * SIZE[1], there[1] + 0.05 * SIZE[0]))
+    decisions.put(node, row.index, (there[0] - 0.06 * SIZE[1], there[1] + 0.05 * SIZE[0]))
     aim_x, aim_y = window.on_screen(node, row.index)
-    lists.reset(node, row)
+    decisions.reset(node, row)
     window.view.render()
     window.drag(x, y, by_x=aim_x - x, by_y=aim_y - y)
     print(f"{row.name}: {row.pixel} -> {lists.rows_of(node)[row.index].pixel}")

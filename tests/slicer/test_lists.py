@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from FARNetLandmarksLib import lists
+from FARNetLandmarksLib import decisions, lists
 from FARNetLandmarksLib.review import Status
 from lib.formats import json_text, markups_document, parse_markups
 from lib.landmarks import Landmark, Landmarks, LandmarkSet, Predicted, State
@@ -97,7 +97,7 @@ def test_there_and_back_only_the_moved_landmark_changes(node, tmp_path):
     """Server to Slicer's node, one point moved, saved by Slicer, back to the server."""
     before = prediction()
     moved_to = (100.25, 33.5)
-    lists.put(node, 11, moved_to)
+    decisions.put(node, 11, moved_to)
     saved = save_node(node, tmp_path / "saved.mrk.json")
     written = json.loads(saved.read_text(encoding="utf-8"))
     assert {point["position"] for point in written["markups"][0]["controlPoints"] if point["position"] == ""} == {""}
@@ -128,38 +128,38 @@ def test_what_an_annotator_does_to_a_landmark(node):
     def status(index):
         return lists.rows_of(node)[index].status_text()
 
-    lists.put(node, 0, (20.0, 30.0))
+    decisions.put(node, 0, (20.0, 30.0))
     assert status(0).startswith("moved ")
-    assert lists.reset(node, lists.rows_of(node)[0])
+    assert decisions.reset(node, lists.rows_of(node)[0])
     assert status(0) in ("predicted", "unsure")
-    lists.check(node, [NAMES[0]])
+    decisions.check(node, [NAMES[0]])
     assert status(0) == "accepted"
-    lists.uncheck(node, NAMES[0])
-    lists.put(node, 0, (21.5, 31.0))
-    lists.skip(node, lists.rows_of(node)[0])
+    decisions.uncheck(node, NAMES[0])
+    decisions.put(node, 0, (21.5, 31.0))
+    decisions.skip(node, lists.rows_of(node)[0])
     assert status(0) == "skipped"
-    lists.unset(node, lists.rows_of(node)[0])
+    decisions.unset(node, lists.rows_of(node)[0])
     assert status(0) == "to place"
-    assert lists.bring_back(node, lists.rows_of(node)[0])
+    assert decisions.bring_back(node, lists.rows_of(node)[0])
     np.testing.assert_allclose(lists.rows_of(node)[0].pixel, (21.5, 31.0), atol=1e-9)
-    assert not lists.bring_back(node, lists.rows_of(node)[4])  # it never was anywhere
-    lists.set_occluded(node, lists.rows_of(node)[1], True)
+    assert not decisions.bring_back(node, lists.rows_of(node)[4])  # it never was anywhere
+    decisions.set_occluded(node, lists.rows_of(node)[1], True)
     assert status(1).endswith(", occluded")
-    lists.set_occluded(node, lists.rows_of(node)[1], False)
+    decisions.set_occluded(node, lists.rows_of(node)[1], False)
     assert not status(1).endswith(", occluded")
-    assert not lists.reset(node, lists.rows_of(node)[4])  # the model had not found it
+    assert not decisions.reset(node, lists.rows_of(node)[4])  # the model had not found it
 
 
 def test_a_new_prediction_can_keep_what_an_annotator_did(mrml, node, volume, tmp_path):
-    lists.put(node, 0, (20.0, 30.0))
-    lists.set_occluded(node, lists.rows_of(node)[0], True)
-    lists.skip(node, lists.rows_of(node)[1])
-    lists.check(node, [NAMES[3]])
-    lists.set_occluded(node, lists.rows_of(node)[5], True)
+    decisions.put(node, 0, (20.0, 30.0))
+    decisions.set_occluded(node, lists.rows_of(node)[0], True)
+    decisions.skip(node, lists.rows_of(node)[1])
+    decisions.check(node, [NAMES[3]])
+    decisions.set_occluded(node, lists.rows_of(node)[5], True)
     path = tmp_path / "again.mrk.json"
     path.write_text(json_text(markups_document(prediction(), geometry(), title="again")), encoding="utf-8")
     fresh = lists.adopt(mrml.load_markups(path)[0], volume, "case 1")
-    assert lists.take_over_edits(lists.rows_of(node), fresh) == [NAMES[index] for index in (0, 1, 2, 3, 5, 7, 9)]
+    assert decisions.take_over_edits(lists.rows_of(node), fresh) == [NAMES[index] for index in (0, 1, 2, 3, 5, 7, 9)]
     rows = lists.rows_of(fresh)
     np.testing.assert_allclose(rows[0].pixel, (20.0, 30.0), atol=1e-9)
     assert rows[0].status_text().startswith("moved ")
@@ -182,7 +182,7 @@ def test_an_empty_list_to_start_without_a_model(mrml, volume, tmp_path):
     assert [row.name for row in lists.rows_of(node)] == NAMES
     assert {row.status for row in lists.rows_of(node)} == {Status.TO_PLACE}
     assert node.GetNthControlPointDescription(3) == "| Where 3 is, 第3."
-    lists.put(node, 3, (17.25, 201.5))
+    decisions.put(node, 3, (17.25, 201.5))
     saved = save_node(node, tmp_path / "saved.mrk.json")
     back = parse_markups(saved.read_bytes(), SET, header(tmp_path))
     np.testing.assert_allclose(back.points()[3], (17.25, 201.5), atol=1e-6)
@@ -224,10 +224,10 @@ def test_what_is_no_point_list(content, tmp_path):
 
 def test_world_positions_are_right_by_hand(node):
     """One pixel step to the right and down in this geometry, without any code of ours in between."""
-    lists.put(node, 0, (0.0, 0.0))
+    decisions.put(node, 0, (0.0, 0.0))
     start = np.array(position(node, 0))
     np.testing.assert_allclose(start, [-12.0, 7.0, 3.0])
-    lists.put(node, 0, (1.0, 0.0))
+    decisions.put(node, 0, (1.0, 0.0))
     np.testing.assert_allclose(np.linalg.norm(np.array(position(node, 0)) - start), 0.2)
-    lists.put(node, 0, (0.0, 1.0))
+    decisions.put(node, 0, (0.0, 1.0))
     np.testing.assert_allclose(np.linalg.norm(np.array(position(node, 0)) - start), 0.1)

@@ -9,7 +9,7 @@ import slicer
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
-from FARNetLandmarksLib import lists
+from FARNetLandmarksLib import decisions, lists
 from FARNetLandmarksLib.session import ReviewSession
 from FARNetLandmarksLib.stock import StockExtension
 from tests.slicer.qt_shim import application, qt
@@ -115,7 +115,7 @@ def test_the_table_says_where_every_landmark_stands(filled):
         ["sure", "0.90", "predicted"],
     ]
     assert filled.count.text() == "4 of 4 left: 1 to place, 1 unsure, 2 predicted"
-    lists.put(filled.session.node, 0, (43.0, 54.0))  # dragged in the view
+    decisions.put(filled.session.node, 0, (43.0, 54.0))  # dragged in the view
     assert table(filled)[3] == ["sure", "0.90", "moved 5.0 px"]
     assert filled.count.text() == "3 of 4 left: 1 to place, 1 unsure, 1 predicted"
     assert (filled.progress.value(), filled.progress.maximum()) == (1, 4)

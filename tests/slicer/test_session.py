@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import slicer
 
-from FARNetLandmarksLib import lists, views
+from FARNetLandmarksLib import decisions, lists, views
 from FARNetLandmarksLib.review import Status
 from FARNetLandmarksLib.session import ReviewSession
 from lib.formats import json_text, markups_document
@@ -65,7 +65,7 @@ def middle(view):
 def test_it_finds_a_list_that_arrives_and_lets_go_of_one_that_leaves(session, mrml, changes):
     assert [row.name for row in session.rows()] == ["nowhere", "poor", "fair", "sure"]
     changes.clear()
-    lists.put(session.node, 0, (1.0, 2.0))
+    decisions.put(session.node, 0, (1.0, 2.0))
     assert changes
     mrml.scene.RemoveNode(session.node)
     assert (session.node, session.rows(), session.current) == (None, [], None)
@@ -131,7 +131,7 @@ def test_skipping_and_taking_it_back(session):
 
 def test_hand_work_that_is_skipped_or_given_up_comes_back(session):
     """Regression: skipping twice, and placing ended by Esc, went back to the prediction or left nothing."""
-    lists.put(session.node, 2, (10.0, 12.0))
+    decisions.put(session.node, 2, (10.0, 12.0))
     session.go("fair")
     session.skip()
     session.go("fair")
@@ -165,11 +165,11 @@ def test_a_radiograph_without_landmarks_is_shown_whole(mrml, view, volume, chang
 
 def test_resetting(session):
     session.go("fair")
-    lists.put(session.node, 2, (10.0, 10.0))
+    decisions.put(session.node, 2, (10.0, 10.0))
     assert status(session)["fair"] is Status.MOVED
     session.reset()
     assert status(session)["fair"] is Status.PREDICTED
-    lists.put(session.node, 3, (10.0, 10.0))
+    decisions.put(session.node, 3, (10.0, 10.0))
     session.go("nowhere")
     session.reset()
     assert status(session)["nowhere"] is Status.TO_PLACE
@@ -182,10 +182,10 @@ def test_placing_goes_on_with_what_has_no_place(session, mrml):
     assert session.placing
     assert status(session)["sure"] is Status.TO_PLACE
     assert session.node.GetControlPointPlacementStartIndex() == 0
-    lists.put(session.node, 0, (30.0, 30.0))  # a click does this
+    decisions.put(session.node, 0, (30.0, 30.0))  # a click does this
     assert (session.placing, session.current) == (True, "nowhere")
     assert session.node.GetControlPointPlacementStartIndex() == 3
-    lists.put(session.node, 3, (90.0, 90.0))
+    decisions.put(session.node, 3, (90.0, 90.0))
     assert not session.placing
     assert interaction.GetCurrentInteractionMode() == interaction.ViewTransform
     assert (status(session)["sure"], status(session)["nowhere"]) == (Status.MOVED, Status.PLACED)
@@ -198,7 +198,7 @@ def test_closing_a_session_stops_placing_and_listening(session, changes):
     session.close()
     assert not session.placing
     changes.clear()
-    lists.put(node, 0, (1.0, 1.0))
+    decisions.put(node, 0, (1.0, 1.0))
     assert changes == []
 
 

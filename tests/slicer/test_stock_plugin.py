@@ -11,6 +11,7 @@ from lib.datasets.phantoms import make_phantom
 from lib.formats import parse_markups, parse_result
 from lib.radiographs import read_header
 from tests.running import save_phantom
+from tests.slicer.asking import labels, open_image
 from tests.slicer.windowless import stock_plugin
 from tests.slicer.windowless.places import (
     boxes_in_pixels,
@@ -27,18 +28,6 @@ SLICE = (FILE_SIZE[1], FILE_SIZE[0], 1)
 EXACT_PX = 1e-6
 WAIT_S = 120
 EPOCHS = 200
-
-
-def open_image(stock, server, image):
-    """*Next Sample* where this image is the only one left."""
-    leave_unlabelled(server, image)
-    stock.connect(server.url)
-    stock.next_sample()
-    assert stock.image_id == image
-
-
-def labels(server, image):
-    return server.get("/datastore/", params={"output": "all"})["objects"][image]["labels"]
 
 
 # --- Connect -----------------------------------------------------------------------------------------------------

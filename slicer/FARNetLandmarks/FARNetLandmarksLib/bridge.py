@@ -17,7 +17,7 @@ from typing import Any
 
 import slicer
 
-from FARNetLandmarksLib import lists, submission
+from FARNetLandmarksLib import decisions, lists, submission
 from FARNetLandmarksLib.review import listed
 
 TITLE = "FARNet Landmarks"
@@ -162,7 +162,7 @@ def _replace(self: Any, old: Any, in_file: str, *, keep: bool) -> None:
     fetched = image == _sample.get("id") or not (self.current_sample or {}).get("session")
     lists.adopt(node, self._volumeNode, str(image), on_server=fetched)
     fault = lists.geometry_fault(node)
-    lists.take_over_edits(decided, node)
+    decisions.take_over_edits(decided, node)
     _remove(old)
     if fault:
         slicer.util.warningDisplay(fault, windowTitle=TITLE)

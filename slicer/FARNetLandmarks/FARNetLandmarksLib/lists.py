@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,6 @@ LANDMARKS = "FARNet.Landmarks"
 IMAGE = "FARNet.Image"
 ON_SERVER = "FARNet.OnServer"
 """Attribute of a list whose radiograph came from the server, so that its id can be no other image of the same name."""
-BEFORE = "FARNet.Before"
 MODEL = "FARNet.Model"
 """Attribute of a list that no model has predicted: the model whose landmarks are placed."""
 CHECKED = "FARNet.Checked"
@@ -119,7 +117,9 @@ def volume_of(node: Any) -> Any:
 def rows_of(node: Any) -> list[Row]:
     """The landmarks in the list's order."""
     checked = checked_names(node)
-    to_pixel = _matrix(volume_of(node), inverse=True)
+    to_pixel = pixel_to_world(volume_of(node))
+    if to_pixel is not None:
+        to_pixel.Invert()
     rows = []
     for index in range(node.GetNumberOfControlPoints()):
         state = _state(node, index)
@@ -142,89 +142,6 @@ def checked_names(node: Any) -> set[str]:
     except ValueError:
         names = []
     return {str(name) for name in names}
-
-
-def check(node: Any, names: Iterable[str]) -> None:
-    """Note landmarks as accepted where they are."""
-    node.SetAttribute(CHECKED, json.dumps(sorted(checked_names(node).union(names))))
-
-
-def uncheck(node: Any, name: str) -> None:
-    """Take an acceptance back."""
-    node.SetAttribute(CHECKED, json.dumps(sorted(checked_names(node) - {name})))
-
-
-def skip(node: Any, row: Row) -> None:
-    """An annotator says that the landmark is not in the radiograph; where it was can be brought back."""
-    _remember(node, row)
-    node.SetNthControlPointPositionMissing(row.index)
-
-
-def unset(node: Any, row: Row) -> None:
-    """The landmark waits for being placed; where it was can be brought back."""
-    _remember(node, row)
-    node.UnsetNthControlPointPosition(row.index)
-
-
-def bring_back(node: Any, row: Row) -> bool:
-    """Put a landmark back to where it was before it was skipped or unset; False where it was nowhere."""
-    pixel = _table(node, BEFORE).get(row.name)
-    if not pixel or volume_of(node) is None:
-        return False
-    put(node, row.index, (float(pixel[0]), float(pixel[1])))
-    return True
-
-
-def _remember(node: Any, row: Row) -> None:
-    if row.pixel is not None:
-        node.SetAttribute(BEFORE, json.dumps({**_table(node, BEFORE), row.name: row.pixel}))
-
-
-def _table(node: Any, attribute: str) -> dict[str, Any]:
-    """What an attribute holds by the landmarks' names."""
-    try:
-        content = json.loads(node.GetAttribute(attribute) or "{}")
-    except ValueError:
-        content = {}
-    return content if isinstance(content, dict) else {}
-
-
-def put(node: Any, index: int, pixel: tuple[float, float]) -> None:
-    """Put a landmark on ``(x, y)`` in pixels of the file as stored."""
-    to_world = _matrix(volume_of(node), inverse=False)
-    if to_world is not None:
-        node.SetNthControlPointPosition(index, *to_world.MultiplyPoint([*pixel, 0.0, 1.0])[:3])
-
-
-def reset(node: Any, row: Row) -> bool:
-    """Put a landmark back to where the model had put it, undecided; False where there is no prediction."""
-    if row.notes.predicted is None or volume_of(node) is None:
-        return False
-    put(node, row.index, row.notes.predicted)
-    uncheck(node, row.name)
-    return True
-
-
-def set_occluded(node: Any, row: Row, occluded: bool) -> None:
-    """Note that a landmark lies behind other anatomy, or that it does not."""
-    node.SetNthControlPointDescription(row.index, write_notes(replace(row.notes, occluded=occluded)))
-
-
-def take_over_edits(old: Sequence[Row], node: Any) -> list[str]:
-    """Keep in a new prediction what an annotator had decided on the old one; the names of those landmarks."""
-    new_rows = {row.name: row for row in rows_of(node)}
-    kept = []
-    for row in old:
-        fresh = new_rows.get(row.name)
-        if fresh is None or not row.edited:
-            continue
-        if row.state == MISSING:
-            skip(node, fresh)
-        elif row.pixel is not None and not row.is_left:
-            put(node, fresh.index, row.pixel)
-        set_occluded(node, fresh, row.notes.occluded)
-        kept.append(row.name)
-    return kept
 
 
 def save(node: Any, path: str) -> None:
@@ -273,13 +190,10 @@ def _state(node: Any, index: int) -> str:
     return MISSING if status == slicer.vtkMRMLMarkupsNode.PositionMissing else UNDEFINED
 
 
-def _matrix(volume: Any, *, inverse: bool) -> Any:
-    """Pixel index to RAS millimetres of a volume, or back; None without a volume."""
+def pixel_to_world(volume: Any) -> Any:
+    """The matrix from pixel index to RAS millimetres of a volume; None without a volume."""
     if volume is None:
         return None
     matrix = vtk.vtkMatrix4x4()
-    if inverse:
-        volume.GetRASToIJKMatrix(matrix)
-    else:
-        volume.GetIJKToRASMatrix(matrix)
+    volume.GetIJKToRASMatrix(matrix)
     return matrix

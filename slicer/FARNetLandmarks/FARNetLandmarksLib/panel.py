@@ -12,22 +12,12 @@ from typing import Any
 import qt
 import slicer
 
-from FARNetLandmarksLib.review import Row, Status, submission_question, summary
+from FARNetLandmarksLib.review import submission_question, summary
 from FARNetLandmarksLib.session import ReviewSession
 from FARNetLandmarksLib.stock import StockExtension
+from FARNetLandmarksLib.table import LandmarkTable
 
 TITLE = "FARNet Landmarks"
-COLUMNS = ("Landmark", "Confidence", "State")
-STATE = 2
-COLOURS = {
-    Status.TO_PLACE: "#d73027",
-    Status.UNSURE: "#e08214",
-    Status.PREDICTED: "#808080",
-    Status.ACCEPTED: "#1a9850",
-    Status.MOVED: "#1a9850",
-    Status.PLACED: "#1a9850",
-    Status.SKIPPED: "#4575b4",
-}
 ZOOMS = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0)
 JUMP = 3
 """Index of the zoom that a new panel has."""
@@ -46,8 +36,6 @@ class LandmarkPanel:
         self.stock = stock
         self.widget = qt.QWidget()
         self.shortcuts: list[Any] = []
-        self._names: list[str] = []
-        self._drawn: dict[tuple[int, int], tuple[str, str, str]] = {}
         self._sets: list[str] = []
         self._dressed: Any = None
         self._glyph_scale, self._names_shown = 2.5, True
@@ -90,17 +78,8 @@ class LandmarkPanel:
         self.by_confidence.setToolTip("Order by confidence; otherwise in the order of the landmark set")
         self.by_confidence.toggled.connect(self._sort)
         layout.addWidget(self.by_confidence)
-        self.table = qt.QTableWidget()
-        self.table.setColumnCount(len(COLUMNS))
-        self.table.setHorizontalHeaderLabels(list(COLUMNS))
-        self.table.setSelectionBehavior(qt.QAbstractItemView.SelectRows)
-        self.table.setSelectionMode(qt.QAbstractItemView.SingleSelection)
-        self.table.setEditTriggers(qt.QAbstractItemView.NoEditTriggers)
-        self.table.verticalHeader().setVisible(False)
-        self.table.verticalHeader().setDefaultSectionSize(22)
-        self.table.horizontalHeader().setSectionResizeMode(0, qt.QHeaderView.Stretch)
-        self.table.currentCellChanged.connect(self._selected)
-        self.table.cellClicked.connect(lambda row, _column: self._selected(row))
+        self.rows = LandmarkTable(self.session.go)
+        self.table = self.rows.widget
         layout.addWidget(self.table, 1)
         self.definition = _words(layout, "")
         self.definition.setMinimumHeight(34)
@@ -226,10 +205,6 @@ class LandmarkPanel:
             self.session.take_back(accepted)
         return taken
 
-    def _selected(self, row: int, *_: int) -> None:
-        if 0 <= row < len(self._names):
-            self.session.go(self._names[row])
-
     def _sort(self, by_confidence: bool) -> None:
         self.session.by_confidence = by_confidence
         self.refresh()
@@ -265,7 +240,7 @@ class LandmarkPanel:
         self.count.setText(summary(rows))
         self.progress.setMaximum(max(len(rows), 1))
         self.progress.setValue(sum(not row.is_left for row in rows))
-        self._fill(rows)
+        self.rows.draw(rows, self.session.current)
         current = next((row for row in rows if row.name == self.session.current), None)
         self.definition.setText("" if current is None else f"<b>{current.name}</b> {current.notes.definition}")
         self.submit_button.setEnabled(bool(rows) and not self.stock.fault)
@@ -284,38 +259,9 @@ class LandmarkPanel:
             self.sets.addItems(names)
         self.sets.setVisible(len(names) > 1)
 
-    def _fill(self, rows: list[Row]) -> None:
-        """Draw what differs from what is drawn already: during a drag that is one cell, many times a second."""
-        self.table.blockSignals(True)
-        names = [row.name for row in rows]
-        if names != self._names:
-            self._names, self._drawn = names, {}
-            self.table.setRowCount(len(rows))
-        for place, row in enumerate(rows):
-            confidence = row.notes.confidence
-            texts = (row.name, "" if confidence is None else f"{confidence:.2f}", row.status_text())
-            for column, text in enumerate(texts):
-                look = (text, row.notes.definition, COLOURS[row.status] if column == STATE else "")
-                if self._drawn.get((place, column)) != look:
-                    self._drawn[place, column] = look
-                    self.table.setItem(place, column, _cell(*look))
-            if row.name == self.session.current and self.table.currentRow() != place:
-                self.table.setCurrentCell(place, 0)
-        if self.session.current is None:
-            self.table.setCurrentCell(-1, -1)
-        self.table.blockSignals(False)
-
 
 SUBMIT_HELP = "Accept all that is predicted where it is, and send the landmarks to the server"
 EMPTY_HELP = "Place all landmarks by hand: for the first radiographs, while there is no model yet"
-
-
-def _cell(text: str, tip: str, colour: str) -> Any:
-    item = qt.QTableWidgetItem(text)
-    item.setToolTip(tip)
-    if colour:
-        item.setForeground(qt.QBrush(qt.QColor(colour)))
-    return item
 
 
 def _words(layout: Any, style: str) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 
 import slicer
 
-from FARNetLandmarksLib import lists, views
+from FARNetLandmarksLib import decisions, lists, views
 from FARNetLandmarksLib.review import MISSING, UNDEFINED, Row, Status, neighbour, next_left, worst_first
 
 _NODE_EVENTS = ("PointModifiedEvent", "PointPositionUndefinedEvent", "PointPositionMissingEvent")
@@ -102,21 +102,21 @@ class ReviewSession:
         """The current landmark is right where it is; on to the next that is left."""
         row = self.row()
         if row is not None and row.status in (Status.UNSURE, Status.PREDICTED):
-            lists.check(self.node, [row.name])
+            decisions.check(self.node, [row.name])
         self.go_on()
 
     def accept_all(self) -> list[str]:
         """All predicted landmarks are right where they are; the names of those that had not been accepted before."""
         names = [row.name for row in self.rows() if row.status in (Status.UNSURE, Status.PREDICTED)]
         if names:
-            lists.check(self.node, names)
+            decisions.check(self.node, names)
         self.changed()
         return names
 
     def take_back(self, names: list[str]) -> None:
         """These landmarks have not been accepted after all."""
         for name in names:
-            lists.uncheck(self.node, name)
+            decisions.uncheck(self.node, name)
         self.changed()
 
     def place(self) -> None:
@@ -125,7 +125,7 @@ class ReviewSession:
         if row is None:
             return
         if row.state != UNDEFINED:
-            lists.unset(self.node, row)
+            decisions.unset(self.node, row)
         selection, interaction = self._app.GetSelectionNode(), self._app.GetInteractionNode()
         selection.SetReferenceActivePlaceNodeClassName("vtkMRMLMarkupsFiducialNode")
         selection.SetActivePlaceNodeID(self.node.GetID())
@@ -139,7 +139,7 @@ class ReviewSession:
             self._app.GetInteractionNode().SwitchToViewTransformMode()
             row = self.row()
             if row is not None and row.state == UNDEFINED:
-                lists.bring_back(self.node, row)
+                decisions.bring_back(self.node, row)
             self.changed()
 
     def skip(self) -> None:
@@ -148,20 +148,20 @@ class ReviewSession:
         if row is None:
             return
         if row.state == MISSING:
-            if not (lists.bring_back(self.node, row) or lists.reset(self.node, row)):
-                lists.unset(self.node, row)
+            if not (decisions.bring_back(self.node, row) or decisions.reset(self.node, row)):
+                decisions.unset(self.node, row)
             self.changed()
             return
         self.stop_placing()
-        lists.skip(self.node, self.row() or row)
+        decisions.skip(self.node, self.row() or row)
         self.go_on()
 
     def reset(self) -> None:
         """The current landmark goes back to where the model had put it, or waits for being placed."""
         row = self.row()
         if row is not None:
-            if not lists.reset(self.node, row) and row.notes.predicted is None:
-                lists.unset(self.node, row)
+            if not decisions.reset(self.node, row) and row.notes.predicted is None:
+                decisions.unset(self.node, row)
             views.jump(self.scene, self.node, row.index)
             self.changed()
 
@@ -169,7 +169,7 @@ class ReviewSession:
         """The current landmark lies behind other anatomy, or does not."""
         row = self.row()
         if row is not None and row.pixel is not None:
-            lists.set_occluded(self.node, row, not row.notes.occluded)
+            decisions.set_occluded(self.node, row, not row.notes.occluded)
             self.changed()
 
     def go_on(self) -> None:
