@@ -78,8 +78,8 @@ class LandmarkPanel:
         self.by_confidence.setToolTip("Order by confidence; otherwise in the order of the landmark set")
         self.by_confidence.toggled.connect(self._sort)
         layout.addWidget(self.by_confidence)
-        self.rows = LandmarkTable(self.session.go)
-        self.table = self.rows.widget
+        self.landmarks = LandmarkTable(self.session.go)
+        self.table = self.landmarks.widget
         layout.addWidget(self.table, 1)
         self.definition = _words(layout, "")
         self.definition.setMinimumHeight(34)
@@ -93,12 +93,7 @@ class LandmarkPanel:
                 ("Previous", lambda: session.step(-1), "B", "Go to the landmark above"),
                 ("Next", lambda: session.step(1), "N", "Go to the landmark below"),
                 ("Accept", session.accept, "A", "It is right where it is; go to the next that is left"),
-                (
-                    "Place",
-                    session.place,
-                    "P",
-                    "Click in the image to place it, then the others without a place; Esc ends",
-                ),
+                ("Place", session.place, "P", "Click in the image to place it, then others without a place; Esc ends"),
                 ("Skip", session.skip, "S", "It is not in this radiograph; once more takes that back"),
                 ("Reset", session.reset, "Z", "Back to where the model had put it"),
                 ("Occluded", session.toggle_occluded, "O", "It lies behind other anatomy and is inferred"),
@@ -240,7 +235,7 @@ class LandmarkPanel:
         self.count.setText(summary(rows))
         self.progress.setMaximum(max(len(rows), 1))
         self.progress.setValue(sum(not row.is_left for row in rows))
-        self.rows.draw(rows, self.session.current)
+        self.landmarks.draw(rows, self.session.current)
         current = next((row for row in rows if row.name == self.session.current), None)
         self.definition.setText("" if current is None else f"<b>{current.name}</b> {current.notes.definition}")
         self.submit_button.setEnabled(bool(rows) and not self.stock.fault)
