@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import os
 import types
+from typing import Any
+
+import pytest
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-
-from PySide6 import QtCore, QtGui, QtWidgets
+QtCore, QtGui, QtWidgets = (
+    pytest.importorskip(f"PySide6.{part}", reason="Qt cannot be loaded, see scripts/test.sh", exc_type=ImportError)
+    for part in ("QtCore", "QtGui", "QtWidgets")
+)
 
 qt = types.ModuleType("qt")
 for part in (QtCore, QtGui, QtWidgets):
     vars(qt).update({name: getattr(part, name) for name in dir(part) if not name.startswith("_")})
 
 
-def application() -> QtWidgets.QApplication:
+def application() -> Any:
     """The one application that Qt wants before any widget."""
     running = QtWidgets.QApplication.instance()
     return running if isinstance(running, QtWidgets.QApplication) else QtWidgets.QApplication([])

@@ -6,13 +6,15 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pytest
 import vtk
-from trame_slicer.core import SlicerApp
-from trame_slicer.views import DirectViewFactory, ViewLayoutDefinition, ViewProps, ViewType
 from vtk.util.numpy_support import vtk_to_numpy
 
 from tests.slicer.mrml import Mrml
 
+_REASON = "the slice view cannot be loaded, see scripts/test.sh"
+core = pytest.importorskip("trame_slicer.core", reason=_REASON, exc_type=ImportError)
+views = pytest.importorskip("trame_slicer.views", reason=_REASON, exc_type=ImportError)
 WIDTH, HEIGHT = 700, 860
 
 
@@ -24,16 +26,15 @@ class SliceView(Mrml):
     """
 
     def __init__(self, size: tuple[int, int] = (WIDTH, HEIGHT)) -> None:
-        self._slicer = SlicerApp()
+        self._slicer = core.SlicerApp()
         self.scene = self._slicer.scene
         self.app = self._slicer.app_logic
         self.volumes = self._slicer.volumes_logic
         self.markups = self._slicer.markups_logic
-        self._slicer.view_manager.register_factory(DirectViewFactory(do_render_offscreen=True))
+        self._slicer.view_manager.register_factory(views.DirectViewFactory(do_render_offscreen=True))
+        properties = views.ViewProps(orientation="Axial")
         self.view = self._slicer.view_manager.create_view(
-            ViewLayoutDefinition(
-                singleton_tag="Red", view_type=ViewType.SLICE_VIEW, properties=ViewProps(orientation="Axial")
-            )
+            views.ViewLayoutDefinition(singleton_tag="Red", view_type=views.ViewType.SLICE_VIEW, properties=properties)
         )
         self.mouse = self.view.interactor()
         self.mouse.UpdateSize(*size)

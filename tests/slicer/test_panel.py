@@ -6,14 +6,15 @@ import sys
 import numpy as np
 import pytest
 import slicer
-from PySide6.QtCore import Qt
-from PySide6.QtTest import QTest
 
 from FARNetLandmarksLib import decisions, lists
 from FARNetLandmarksLib.session import ReviewSession
 from FARNetLandmarksLib.stock import StockExtension
 from tests.slicer.qt_shim import application, qt
 from tests.slicer.test_session import load
+
+Qt = qt.Qt
+QTest = pytest.importorskip("PySide6.QtTest", exc_type=ImportError).QTest
 
 DEFINITIONS = [{"name": name, "definition": f"Where {name} is."} for name in ("A", "B")]
 
