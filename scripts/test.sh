@@ -7,18 +7,18 @@ cd "$ROOT"
 
 # Qt and the slice view of 3D Slicer draw without a display, but not without these.
 drawing_libraries() {
-    local missing=""
+    local missing="" there packages="libegl1 libgl1 libgl1-mesa-dri libxkbcommon0 libfontconfig1 libdbus-1-3"
+    there="$(ldconfig -p 2>/dev/null || true)"
     for library in libEGL.so.1 libGL.so.1 libxkbcommon.so.0 libfontconfig.so.1 libdbus-1.so.3; do
-        ldconfig -p | grep -q "$library" || missing="$missing $library"
+        case "$there" in *"$library"*) ;; *) missing="$missing $library" ;; esac
     done
     [ -z "$missing" ] && return
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-        apt-get -qq update
-        DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends \
-            libegl1 libgl1 libgl1-mesa-dri libxkbcommon0 libfontconfig1 libdbus-1-3 >/dev/null
-    else
-        echo "farnet: not found:$missing; tests that draw are skipped (Debian: libegl1 libgl1 libgl1-mesa-dri libxkbcommon0 libfontconfig1 libdbus-1-3)" >&2
+        echo "farnet: installing$missing"
+        # shellcheck disable=SC2086  one word a package
+        apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $packages >/dev/null && return
     fi
+    echo "farnet: not found:$missing; tests that draw are skipped (Debian: $packages)" >&2
 }
 
 # Another version of Slicer's core, in a folder of its own that goes before the environment's.

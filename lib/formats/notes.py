@@ -53,7 +53,7 @@ def write_notes(notes: Notes) -> str:
     if notes.predicted is not None:
         told.append("{}={:.4f} {:.4f}".format(PREDICTED, *notes.predicted))
         if notes.model:
-            told.append(f"{MODEL}={_one_word_of_notes(notes.model)}")
+            told.append(f"{MODEL}={_within_a_note(notes.model)}")
     text = ", ".join(told)
     return f"{text} {_DEFINITION_FOLLOWS} {notes.definition}".strip() if notes.definition else text
 
@@ -105,5 +105,5 @@ def _number(text: str) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _one_word_of_notes(text: str) -> str:
+def _within_a_note(text: str) -> str:
     return " ".join(text.replace(",", " ").replace(_DEFINITION_FOLLOWS, " ").split())

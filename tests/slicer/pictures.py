@@ -125,6 +125,7 @@ class Connected:
     server = "http://127.0.0.1:8000 · FARNet landmarks"
     volume: Any = object()
     widget: Any = object()
+    model = "farnet_demo"
     fault = ""
 
     def landmark_sets(self) -> dict[str, Any]:

@@ -276,6 +276,11 @@ def test_a_scene_of_another_day_is_submitted(companion, session, unlabelled, tmp
     assert scene.Import()
     assert [row.status_text() for row in session.rows() if row.name == "Porion"] == ["skipped"]
     (points,) = companion.point_lists()
+    companion.dialogs.ok = False
+    assert not StockExtension().submit(points)
+    assert told(companion)[-1][1] == f"Submit these landmarks for the radiograph 'film_001' of {unlabelled.url}?"
+    assert labels(unlabelled, "film_001") == {}
+    companion.dialogs.ok = True
     assert StockExtension().submit(points), told(companion)
     assert told(companion)[-1][0] == "info"
     kinds = origins(unlabelled, "film_001")[1]

@@ -165,6 +165,7 @@ def test_a_new_prediction_can_keep_what_an_annotator_did(mrml, node, volume, tmp
     assert rows[0].status_text().startswith("moved ")
     assert rows[0].notes.occluded
     assert rows[1].status is Status.SKIPPED
+    assert rows[3].status is Status.ACCEPTED
     assert rows[5].notes.occluded
     assert rows[5].status in (Status.PREDICTED, Status.UNSURE)
 

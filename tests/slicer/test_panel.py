@@ -26,6 +26,7 @@ class Extension:
         self.volume = volume
         self.asked = []
         self.widget = object()
+        self.model = "farnet_test"
         self.server = "http://127.0.0.1:8000 · FARNet"
         self.fault = ""
         self.takes = True
@@ -271,6 +272,14 @@ def test_without_a_server_nothing_can_be_asked_of_it(panel):
     assert "not connected" in panel.server.text()
     click(panel, "Connect")
     assert panel.stock.asked == ["fetch_info"]
+
+
+def test_without_a_model_nothing_can_be_predicted_but_landmarks_placed(panel):
+    assert panel.run_button.isEnabled()
+    panel.stock.model = ""
+    panel.refresh()
+    assert not panel.run_button.isEnabled()
+    assert panel.empty_button.isEnabled()
 
 
 def test_size_of_points_and_zoom(filled):

@@ -1,5 +1,6 @@
 """The annotator's list: status, order, what is left. Plain Python, no Slicer."""
 
+import ast
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,27 @@ def test_every_landmark_is_reached_by_stepping(kinds):
         name = neighbour(ordered, name, 1).name
         seen.append(name)
     assert sorted(seen) == sorted(item.name for item in made)
+
+
+PLAIN, SCENE = ("notes", "review"), ("lists", "decisions", "views", "session")
+
+
+def imported(path):
+    """Names of the modules that a file imports, wherever in it."""
+    nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    return names | {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
+
+
+@pytest.mark.parametrize("path", sorted(MODULE.rglob("*.py")), ids=lambda path: path.stem)
+def test_the_walls_of_the_module(path):
+    """It is installed alone; its plain layer knows no Slicer, and the layer of the scene no windows."""
+    roots = {name.split(".")[0] for name in imported(path)}
+    assert not roots & {"lib", "monailabel_app", "monailabel", "torch", "tests"}
+    if path.stem in (*PLAIN, *SCENE):
+        upper = {"bridge", "submission", "stock", "panel", "table", *(SCENE if path.stem in PLAIN else ())}
+        assert not roots & ({"qt", "slicer", "vtk"} if path.stem in PLAIN else {"qt"})
+        assert not {name.split(".")[-1] for name in imported(path)} & upper
 
 
 def test_the_modules_copy_of_the_notes_is_the_servers():

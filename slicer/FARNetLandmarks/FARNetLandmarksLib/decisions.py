@@ -93,6 +93,8 @@ def take_over_edits(old: Sequence[Row], node: Any) -> list[str]:
             skip(node, fresh)
         elif row.pixel is not None and not row.is_left:
             put(node, fresh.index, row.pixel)
+            if row.checked:
+                check(node, [row.name])
         set_occluded(node, fresh, row.notes.occluded)
         kept.append(row.name)
     return kept

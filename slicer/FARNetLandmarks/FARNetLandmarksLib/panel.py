@@ -12,12 +12,12 @@ from typing import Any
 import qt
 import slicer
 
+from FARNetLandmarksLib.bridge import TITLE
 from FARNetLandmarksLib.review import submission_question, summary
 from FARNetLandmarksLib.session import ReviewSession
 from FARNetLandmarksLib.stock import StockExtension
 from FARNetLandmarksLib.table import LandmarkTable
 
-TITLE = "FARNet Landmarks"
 ZOOMS = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0)
 JUMP = 3
 """Index of the zoom that a new panel has."""
@@ -61,7 +61,7 @@ class LandmarkPanel:
         row = qt.QHBoxLayout()
         layout.addLayout(row)
         self.next_button = self._button(row, "Next sample", self.next_sample, "", "Open the next radiograph")
-        self.run_button = self._button(row, "Predict", self.run, "", "Let the chosen model place all landmarks")
+        self.run_button = self._button(row, "Predict", self.run, "", "Let the model chosen in MONAI Label predict")
         self.empty_button = self._button(row, "Empty list", self.empty_list, "", EMPTY_HELP)
         self.sets = qt.QComboBox()
         self.sets.setToolTip("The model whose landmarks an empty list has")
@@ -242,7 +242,7 @@ class LandmarkPanel:
         self.connect_button.setEnabled(self.stock.widget is not None)
         ready = bool(self.stock.server)
         self.next_button.setEnabled(ready)
-        self.run_button.setEnabled(ready and self.stock.volume is not None)
+        self.run_button.setEnabled(ready and self.stock.volume is not None and bool(self.stock.model))
         self.empty_button.setEnabled(ready and self.stock.volume is not None and not rows)
         self._fill_sets()
 

@@ -44,6 +44,11 @@ class StockExtension:
         return f"{widget.serverUrl()} · {widget.info.get('name', '')}" if widget is not None and widget.info else ""
 
     @property
+    def model(self) -> str:
+        """The model that predicts, as chosen in the extension; empty where the server has none with weights yet."""
+        return "" if self.widget is None else str(self.widget.ui.segmentationModelSelector.currentText)
+
+    @property
     def volume(self) -> Any:
         """The radiograph at hand; None where there is none."""
         return None if self.widget is None else self.widget._volumeNode

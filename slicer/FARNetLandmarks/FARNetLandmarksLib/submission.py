@@ -1,4 +1,4 @@
-"""A label leaves: the landmark list in place of the boxes or segments that the MONAI Label extension would send."""
+"""A label leaves: the landmark list in place of the boxes that the MONAI Label extension would send."""
 
 from __future__ import annotations
 
@@ -66,16 +66,22 @@ def submit(widget: Any, node: Any) -> bool:
     """Submit a landmark list; whether the server has taken it.
 
     By the extension's own button where it would do the right thing: it needs a model that finds boxes, and the very
-    sample that it has fetched. Otherwise, as for a scene of another day, by ourselves.
+    sample that it has fetched. Otherwise by ourselves; for a scene of another day after asking, since another server
+    may have another radiograph of the same id.
     """
     node.RemoveAttribute(SUBMITTED)
     model, sample = widget.ui.segmentationModelSelector.currentText, widget.current_sample or {}
-    finds_boxes = widget.models.get(model, {}).get("type") == "detection"
-    is_sample = bool(sample) and sample.get("id") == node.GetAttribute(lists.IMAGE)
-    if finds_boxes and is_sample and not (sample.get("session") and node.GetAttribute(lists.ON_SERVER)):
+    image, came_from_server = node.GetAttribute(lists.IMAGE), bool(node.GetAttribute(lists.ON_SERVER))
+    is_sample, is_own = sample.get("id") == image, bool(sample.get("session"))
+    of_another_day = bool(image) and came_from_server and not (is_sample and not is_own)
+    if of_another_day:
+        question = f"Submit these landmarks for the radiograph '{image}' of {widget.serverUrl()}?"
+        if not slicer.util.confirmOkCancelDisplay(question):
+            return False
+    if is_sample and not of_another_day and widget.models.get(model, {}).get("type") == "detection":
         widget.onSaveLabel()
     else:
-        _submit_directly(widget, node, upload=is_sample and bool(sample.get("session")))
+        _submit_directly(widget, node, upload=is_sample and is_own)
     return bool(node.GetAttribute(SUBMITTED))
 
 

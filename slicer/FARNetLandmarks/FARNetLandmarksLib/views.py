@@ -22,6 +22,8 @@ def red_view(scene: Any) -> Any:
 
 def show_volume(app_logic: Any, volume: Any) -> None:
     """Show a radiograph in the slice views, in its own plane however its file is oriented, as a whole."""
+    if volume.GetImageData() is None:
+        return
     selection = app_logic.GetSelectionNode()
     selection.SetActiveVolumeID(volume.GetID())
     app_logic.PropagateVolumeSelection(0)
