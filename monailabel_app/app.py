@@ -1,4 +1,4 @@
-"""The MONAI Label app: FARNet's tasks on a folder of studies."""
+"""The MONAI Label app: FARNet's tasks on a folder of studies or a DICOMweb server."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from lib.infers import InferError
 from lib.landmarks import LandmarkSetError
 from lib.trainers.memory import keep_freed_memory
 from monailabel_app.batch import BatchPrediction
-from monailabel_app.datastores import StudiesFolder
+from monailabel_app.datastores.opening import check_studies, open_studies
 from monailabel_app.datastores.rules import ORIGINAL, checked_tag
 from monailabel_app.errors import ClientError, NotFoundError, client_errors
 from monailabel_app.routes import install_routes
@@ -37,7 +37,7 @@ class FARNetApp(MONAILabelApp):
 
     Args:
         app_dir: folder of the app; weights and runs lie in its ``model``.
-        studies: folder of radiographs.
+        studies: folder of radiographs, or address of a DICOMweb server.
         conf: see :func:`~lib.configs.choose_models`; ``models`` is needed.
     """
 
@@ -56,8 +56,10 @@ class FARNetApp(MONAILabelApp):
     # --- what there is -------------------------------------------------------------------------------------------
 
     def init_datastore(self) -> Datastore:
-        """The folder of studies."""
-        return StudiesFolder(self.studies, {name: config.landmark_set for name, config in self.configs.items()})
+        """The folder of studies, or the DICOMweb server."""
+        return open_studies(
+            self.studies, {name: config.landmark_set for name, config in self.configs.items()}, self.conf
+        )
 
     def init_infers(self) -> dict[str, InferTask]:
         """One infer task a model; without weights it is not offered until a training has published some."""
@@ -176,8 +178,7 @@ class FARNetApp(MONAILabelApp):
 def _configured(conf: Mapping[str, str], model_dir: Path, studies: str) -> dict[str, TaskConfig]:
     """The models, or the end of the program with one sentence; the server would drown it in a traceback if raised."""
     try:
-        if studies.startswith(("http://", "https://")):
-            raise ConfigError("Studies on a DICOMweb server cannot be used yet: give a folder of radiographs.")
+        check_studies(studies, conf)
         return choose_models(conf, model_dir)
     except (ConfigError, LandmarkSetError) as error:
         sys.stderr.write(f"farnet: {error}\n")

@@ -1,6 +1,7 @@
 """Landmarks and the sets they belong to. Knows neither torch nor MONAI Label."""
 
 from lib.landmarks.landmark_set import (
+    CodedTerm,
     LandmarkDefinition,
     LandmarkSet,
     LandmarkSetError,
@@ -11,6 +12,7 @@ from lib.landmarks.landmarks import Landmark, Landmarks, LandmarksError, Predict
 from lib.landmarks.provenance import Origin, Provenance, provenance, provenance_table
 
 __all__ = [
+    "CodedTerm",
     "Landmark",
     "LandmarkDefinition",
     "LandmarkSet",

@@ -12,6 +12,9 @@ SETS_FOLDER = Path(__file__).parent / "sets"
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
+_PLAIN = r"^[^\\\x00-\x1f\x7f]*$"  # what DICOM's SH and LO hold: no backslash, which separates values there
+_CodeText = Annotated[str, StringConstraints(min_length=1, max_length=16, pattern=_PLAIN)]
+
 
 class LandmarkSetError(ValueError):
     """A landmark set that cannot be used; the message is one sentence that names the file and the fault."""
@@ -21,13 +24,26 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
 
 
+class CodedTerm(_Strict):
+    """A term of a coding scheme, within the lengths that DICOM has for it (PS3.3, table 8.8-1)."""
+
+    value: _CodeText
+    scheme: _CodeText
+    meaning: Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=_PLAIN)]
+
+
 class LandmarkDefinition(_Strict):
-    """One landmark: its name, its short name for crowded pictures, and what it is in one sentence."""
+    """One landmark: its name, its short name for crowded pictures, and what it is in one sentence.
+
+    ``code`` is the landmark itself in a coding scheme, where one has it; ``site`` the bone or region it is on.
+    """
 
     name: Text
     abbreviation: Text
     definition: Text
     partner: Text | None = Field(default=None, description="the same landmark on the other side of the body")
+    code: CodedTerm | None = None
+    site: CodedTerm | None = None
 
 
 class Line(_Strict):
@@ -76,6 +92,8 @@ class LandmarkSet(_Strict):
     def _consistent(self) -> Self:
         _refuse_duplicates("name", [landmark.name for landmark in self.landmarks])
         _refuse_duplicates("abbreviation", [landmark.abbreviation for landmark in self.landmarks])
+        codes = [landmark.code for landmark in self.landmarks if landmark.code is not None]
+        _refuse_duplicates("code", [f"{code.value} of {code.scheme}" for code in codes])
         known = {landmark.name: landmark for landmark in self.landmarks}
         for landmark in self.landmarks:
             partner = landmark.partner

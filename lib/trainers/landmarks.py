@@ -35,7 +35,7 @@ from lib.trainers.objective import CoarseToFineLoss
 from lib.trainers.options import TrainOptions
 from lib.trainers.progress import ProgressBar
 from lib.trainers.publisher import Publisher, Rank
-from lib.trainers.samples import labelled_samples
+from lib.trainers.samples import check_labels, labelled_samples
 from lib.trainers.split import held_out
 from lib.transforms import DecodeLandmarksd, FitToInputd, LoadRadiographd, RandAffineLandmarksd, RandIntensityd
 
@@ -128,9 +128,9 @@ class LandmarkTrainTask(BasicTrainTask):
         return result
 
     def check(self, request: Mapping[str, Any], datastore: Any) -> TrainOptions:
-        """The options of a request that can be trained; raises before anything runs what :meth:`__call__` would."""
+        """The options of a request that can be trained; raises before anything runs what :meth:`__call__` would say."""
         options = TrainOptions.from_request(request, self.defaults)
-        labelled_samples(datastore, self.card.landmark_set)
+        check_labels(datastore, self.card.landmark_set)
         return options
 
     def pre_process(self, request: Mapping[str, Any], datastore: Any) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any, Protocol
 
 import numpy as np
@@ -76,24 +77,56 @@ def check_count(count: int, landmark_set: LandmarkSet) -> None:
         )
 
 
-def _sample(studies: LabelledStudies, image_id: str, landmark_set: LandmarkSet) -> dict[str, Any] | None:
+def check_labels(studies: LabelledStudies, landmark_set: LandmarkSet) -> None:
+    """Refuse to train on too few labels, without a look at the images: they may have to be fetched.
+
+    Raises:
+        NotEnoughLabelsError: fewer than needed.
+    """
+    labels = (_label(studies, image_id, landmark_set) for image_id in studies.get_labeled_images())
+    check_count(sum(label is not None for label in labels), landmark_set)
+
+
+def _label(studies: LabelledStudies, image_id: str, landmark_set: LandmarkSet) -> Landmarks | None:
+    """A label of the set with at least one place; None where there is none, said in the log where it is damaged."""
     stated: Mapping[str, Any] = studies.get_label_info(image_id, "final")
     if stated.get("landmark_set", landmark_set.name) != landmark_set.name:
         return None
     try:
         label = studies.landmarks(image_id).ordered(landmark_set.names)
+    except (ValueError, HTTPException) as error:
+        _tell(image_id, error)
+        return None
+    return label if label.num_placed() else None
+
+
+def _sample(studies: LabelledStudies, image_id: str, landmark_set: LandmarkSet) -> dict[str, Any] | None:
+    label = _label(studies, image_id, landmark_set)
+    if label is None:
+        return None
+    try:
         header = studies.header(image_id)
         spacing = millimetres(label, landmark_set, studies.pixel_spacing(image_id))
-    except (ValueError, HTTPException) as error:  # what a datastore says to its clients stands in an HTTPException
-        reason = error.detail if isinstance(error, HTTPException) else error
-        logger.warning("'%s' does not train: %s", image_id, reason)
-        return None
-    if not label.num_placed():
+        path = studies.get_image_uri(image_id)
+    except (ValueError, HTTPException) as error:
+        _tell(image_id, error)
         return None
     return {
         "id": image_id,
-        "image": studies.get_image_uri(image_id),
+        "image": path,
         "label": label.points().astype(np.float32),
         "file_size": np.array([header.height, header.width]),
         "pixel_mm": np.array([spacing.x, spacing.y], dtype=np.float64),
     }
+
+
+def _tell(image_id: str, error: Exception) -> None:
+    """Say in the log why an image does not train; what a datastore says to its clients stands in an HTTPException.
+
+    Raises:
+        HTTPException: a server of images is away: no fault of the image, and a training on what is left is another one.
+    """
+    if isinstance(error, HTTPException) and error.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        raise error
+    reason = error.detail if isinstance(error, HTTPException) else error
+    logger.warning("'%s' does not train: %s", image_id, reason)

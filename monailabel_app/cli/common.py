@@ -11,6 +11,7 @@ from lib.configs.presets import PRESETS
 from lib.networks import ENCODERS
 from lib.radiographs import PixelSpacing, SpacingSource
 from monailabel_app.datastores import StudiesFolder
+from monailabel_app.datastores.opening import is_address, open_studies
 
 APP_DIR = Path(__file__).resolve().parents[2]
 
@@ -68,15 +69,18 @@ def chosen_model(options: argparse.Namespace) -> TaskConfig:
 
 
 def existing_studies(options: argparse.Namespace, config: TaskConfig) -> StudiesFolder:
-    """The folder of studies, which must exist.
+    """The folder of studies, which must exist, or the studies on a DICOMweb server, which must answer.
 
     Raises:
         UsageError: it does not.
     """
-    folder = Path(options.studies)
-    if not folder.is_dir():
-        raise UsageError(f"there is no folder {folder}: make one with 'import' or 'phantoms'.")
-    return StudiesFolder(folder, {config.name: config.landmark_set})
+    where = str(options.studies)
+    if not is_address(where) and not Path(where).is_dir():
+        raise UsageError(f"there is no folder {where}: make one with 'import' or 'phantoms'.")
+    studies = open_studies(where, {config.name: config.landmark_set})
+    if fault := studies.status().get("dicomweb", {}).get("fault"):
+        raise UsageError(fault)
+    return studies
 
 
 def stated_spacing(millimetres: float) -> PixelSpacing:

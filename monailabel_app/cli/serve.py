@@ -17,7 +17,9 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="start the server for 3D Slicer, OHIF and REST clients",
         description="The same as 'monailabel start_server --app . --studies DIR --conf models NAMES'.",
     )
-    parser.add_argument("--studies", required=True, metavar="DIR", help="folder of radiographs")
+    parser.add_argument(
+        "--studies", required=True, metavar="DIR", help="folder of radiographs, or address of a DICOMweb server"
+    )
     parser.add_argument(
         "--models", default="farnet_demo", metavar="NAMES", help="models, separated by commas (default: %(default)s)"
     )

@@ -59,9 +59,13 @@ class Catalogue:
 
     def index(self) -> Index:
         """All that is noted, after a look at the folder if the last one is a second ago."""
-        if self._index.draft is None and time.monotonic() - self._looked_at > RESCAN_S:
+        if self._index.draft is None and time.monotonic() - self._looked_at > self._rescan_s():
             self.refresh()
         return self._index.read()
+
+    def resolve(self, image_id: str) -> str:
+        """The id that is meant by one of its other names; here an id has none."""
+        return image_id
 
     def visible(self) -> dict[str, Study]:
         """The studies whose image is there."""
@@ -79,7 +83,7 @@ class Catalogue:
         study = self.index().objects.get(image_id)
         if study is not None and file_of(image_id, study) not in self._files:
             # Added a moment ago, by this process or another: the listing is older than the index.
-            self._files = frozenset(self._scan.images())
+            self._look_again()
         return study if study is not None and self._is_there(image_id, study) else None
 
     def added(self, file: str) -> None:
@@ -88,6 +92,10 @@ class Catalogue:
 
     def image_path(self, image_id: str) -> Path:
         """Where the image's file is; ``NotFoundError`` where there is no such image."""
+        return self._image_file(image_id, self.study(image_id))
+
+    def file_path(self, image_id: str) -> Path:
+        """Where the image's file has its place, whether or not it is there now; errors as :meth:`image_path`."""
         return self.folder / file_of(image_id, self.study(image_id))
 
     def label_path(self, tag: str, image_id: str, extension: str = LABEL_EXTENSIONS[0]) -> Path:
@@ -131,6 +139,15 @@ class Catalogue:
         """
         return self._header(image_id, self.study(image_id))
 
+    def _rescan_s(self) -> float:
+        return RESCAN_S
+
+    def _look_again(self) -> None:
+        self._files = frozenset(self._scan.images())
+
+    def _image_file(self, image_id: str, study: Study) -> Path:
+        return self.folder / file_of(image_id, study)
+
     def _is_there(self, image_id: str, study: Study) -> bool:
         # An id that breaks the rules can only stand in an index that is not ours; its label would have no place.
         return file_of(image_id, study) in self._files and rules.id_fault(image_id) is None
@@ -139,7 +156,7 @@ class Catalogue:
         return {image_id: study for image_id, study in index.objects.items() if self._is_there(image_id, study)}
 
     def _header(self, image_id: str, study: Study) -> RadiographHeader:
-        header = read_header(self.folder / file_of(image_id, study))
+        header = read_header(self._image_file(image_id, study))
         given = study.image.info.get("pixel_spacing")
         if given is None:
             return header
@@ -194,7 +211,7 @@ class Catalogue:
         info = earlier.info if earlier is not None and earlier.ext == extension else {}
         stamp = None
         try:
-            stamp = _stamp(path), _stamp(self.folder / file_of(image_id, study))
+            stamp = _stamp(path), _stamp(self._image_file(image_id, study))
             if self._unusable.get(str(path)) == stamp:
                 return None
             content = rules.checked_size(path, rules.MAX_LABEL_BYTES).read_bytes()

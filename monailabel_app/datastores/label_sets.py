@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
-from lib.formats import LabelError, NameTable, parse_markups, point_labels, predicting_models
+from lib.formats import MAX_BYTES, LabelError, NameTable, parse_markups, point_labels, predicting_models
+from lib.formats.pixel_labels import PixelLabel, is_pixel_label
 from lib.landmarks import Landmarks, LandmarkSet
 from lib.radiographs import RadiographHeader
 
@@ -29,15 +31,24 @@ class LabelSets:
         Where several know them all, that of the model that predicted the points: a viewer need not name it.
 
         Args:
-            content: a markups file.
+            content: a markups file, or a label in pixels (:class:`~lib.formats.pixel_labels.PixelLabel`).
             header: the radiograph it was made on.
             info: what is noted about the label; ``landmark_set`` or ``model`` tell the set.
 
         Raises:
             LabelError: the content is no label, or not of one of these sets; one sentence.
         """
+        document = _document(content)
+        if is_pixel_label(document):
+            label = PixelLabel(document)
+            landmark_set = self.choose(label.names(), label.models(), info)
+            return landmark_set, label.landmarks(landmark_set, header.height, header.width)
         landmark_set = self._noted(info) or self._fitting(point_labels(content), predicting_models(content))
         return landmark_set, parse_markups(content, landmark_set, header)
+
+    def choose(self, names: list[str], models: set[str], info: Mapping[str, Any]) -> LandmarkSet:
+        """The set that ``info`` names, else the one that knows all the names; errors as :meth:`read`."""
+        return self._noted(info) or self._fitting(names, models)
 
     def _noted(self, info: Mapping[str, Any]) -> LandmarkSet | None:
         name, model = info.get("landmark_set"), info.get("model")
@@ -59,3 +70,13 @@ class LabelSets:
             left = ", ".join(f"'{label[:80]}'" for label in unknown[nearest][:20])
             raise LabelError(f"Unknown landmark {left}: not in any set of this server; the nearest is '{nearest}'.")
         return self._by_name[fitting[0]]
+
+
+def _document(content: bytes | dict[str, Any]) -> Any:
+    """The label's JSON; what is none is left to the reader of markups files, which says so."""
+    if isinstance(content, dict) or len(content) > MAX_BYTES:
+        return content
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        return None

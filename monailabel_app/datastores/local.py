@@ -56,7 +56,7 @@ class StudiesFolder(StudiesReading):
         with self._catalogue.transaction() as draft:
             study = self._catalogue.study(image_id)
             noted = _merged(study.image.info, added)
-            content = self._checksums.remembered(self._catalogue.image_path(image_id))  # so it outlives this process
+            content = self._checksums.remembered(self._catalogue.file_path(image_id))  # so it outlives this process
             draft.objects[image_id] = study.with_image_info({**noted, **({"content": content} if content else {})})
 
     def add_image(self, image_id: str | None, image_filename: str | Path, image_info: Mapping[str, Any] | None) -> str:

@@ -28,10 +28,13 @@ class StudiesReading(Datastore):
     Args:
         studies: the folder; made where absent.
         landmark_sets: the landmark set of each model, by the model's name.
+        catalogue: what finds the studies; without, that of the folder.
     """
 
-    def __init__(self, studies: str | Path, landmark_sets: Mapping[str, LandmarkSet]) -> None:
-        self._catalogue = Catalogue(Path(studies).expanduser().resolve(), landmark_sets)
+    def __init__(
+        self, studies: str | Path, landmark_sets: Mapping[str, LandmarkSet], catalogue: Catalogue | None = None
+    ) -> None:
+        self._catalogue = catalogue or Catalogue(Path(studies).expanduser().resolve(), landmark_sets)
         self._checksums = ImageChecksums()
         self._archives = tempfile.TemporaryDirectory(prefix="farnet-archives-")
 
@@ -104,6 +107,10 @@ class StudiesReading(Datastore):
             files.append((label, f"label/{label.name}"))
         metadata = shown.model_copy(update={"objects": kept}).model_dump_json(indent=1)
         return str(write_archive(Path(self._archives.name), files, metadata))
+
+    def has_image(self, image_id: str) -> bool:
+        """Whether there is such an image."""
+        return self._catalogue.find(image_id) is not None
 
     def get_image_uri(self, image_id: str) -> str:
         """The path of the image's file; empty where there is no such image."""

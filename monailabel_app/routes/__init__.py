@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
-from monailabel_app.routes import datastore, infer, model, train
+from monailabel_app.routes import datastore, infer, landmarks, model, train
 
 if TYPE_CHECKING:
     from monailabel_app.app import FARNetApp
@@ -23,7 +23,7 @@ def install_routes(instance: FARNetApp) -> None:
         return
     server.state.farnet_routes = True
     before = len(server.router.routes)
-    for part in (datastore, infer, model, train):
+    for part in (datastore, infer, landmarks, model, train):
         server.include_router(part.router)
     routes = server.router.routes
     routes[:] = [*routes[before:], *routes[:before]]

@@ -60,4 +60,5 @@ def put_label(
 
 
 def _with_user(info: dict[str, Any], user: User) -> dict[str, Any]:
-    return {**info, "user": user.username} if user.username else info
+    """Who is logged in; without a login MONAI Label calls everybody 'admin', which says nothing."""
+    return {**info, "user": user.username} if settings.MONAI_LABEL_AUTH_ENABLE and user.username else info

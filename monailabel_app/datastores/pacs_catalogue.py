@@ -1,0 +1,230 @@
+"""What is on a DICOMweb server and what is noted about it here, brought together."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lib.landmarks import LandmarkSet
+from monailabel_app.datastores import rules
+from monailabel_app.datastores.catalogue import Catalogue, file_of, image_entry
+from monailabel_app.datastores.index import Index, Study
+from monailabel_app.datastores.pacs import Pacs, Place
+from monailabel_app.datastores.pacs_images import ImageCache
+from monailabel_app.datastores.pacs_listing import Image, Lister, Listing
+from monailabel_app.datastores.pacs_reports import ReportLabel, ReportReader
+from monailabel_app.datastores.rules import FINAL
+from monailabel_app.errors import StudiesError
+
+logger = logging.getLogger(__name__)
+
+MIN_AGE_S = 3.0
+"""How old the listing may be before the next call looks again..."""
+PATIENCE = 20.0
+"""...or this many times as old as the last look took: a large server is not asked all the time."""
+
+
+class PacsCatalogue(Catalogue):
+    """The radiographs and landmark reports of a DICOMweb server; an image's id is its SOP instance UID.
+
+    What is noted here about an image outlives this process, so that a server that is away for a while changes nothing
+    but what needs its files: the last listing goes on to count. A series' UID is understood as the id of its one image.
+
+    Args:
+        pacs: the server.
+        folder: where notes, predictions and fetched files lie; made where absent.
+        landmark_sets: the landmark set of each model, by the model's name.
+        filters: see :class:`Lister`.
+        max_bytes: what fetched files may take, see :class:`ImageCache`.
+    """
+
+    def __init__(
+        self,
+        pacs: Pacs,
+        folder: Path,
+        landmark_sets: Mapping[str, LandmarkSet],
+        filters: Mapping[str, str],
+        max_bytes: int,
+    ) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.pacs = pacs
+        self.fault = ""
+        self._images = ImageCache(folder, max_bytes)
+        self._lister = Lister(pacs, filters)
+        self._looking = threading.Lock()
+        self._age_s = 0.0
+        self._series: dict[str, list[str]] = {}
+        super().__init__(folder, landmark_sets)
+
+    def refresh(self) -> None:
+        """Look at the server; where it does not answer, ``fault`` says so and the last listing stays.
+
+        Another thread that looks already is not waited for.
+        """
+        first = not hasattr(self, "_looked_at")
+        if not self._looking.acquire(blocking=first):
+            return
+        try:
+            if first:
+                self._begin()
+            began = time.monotonic()
+            self._look()
+            self._looked_at = time.monotonic()
+            self._age_s = max(MIN_AGE_S, PATIENCE * (self._looked_at - began))
+        finally:
+            self._looking.release()
+
+    def resolve(self, image_id: str) -> str:
+        """The image of a series that has one, since viewers name radiographs by their series.
+
+        Raises:
+            StudiesError: the series has several.
+        """
+        images = self._series.get(image_id, [])
+        if len(images) > 1:
+            raise StudiesError(
+                f"The series {rules.quoted(image_id)} has {len(images)} radiographs: name one by its SOP instance UID."
+            )
+        return images[0] if images else image_id
+
+    def find(self, image_id: str) -> Study | None:
+        """One study, by its image's id or by its series'."""
+        return super().find(self.resolve(image_id))
+
+    def image_path(self, image_id: str) -> Path:
+        """Where the image's file is, fetched where needed; errors as :meth:`Pacs.retrieve`."""
+        return super().image_path(self.resolve(image_id))
+
+    def label_path(self, tag: str, image_id: str, extension: str = rules.LABEL_EXTENSIONS[0]) -> Path:
+        """Where a label's file is or will be."""
+        return super().label_path(tag, self.resolve(image_id), extension)
+
+    def note_label(self, image_id: str, label: ReportLabel) -> None:
+        """Note the label of a report that has just been stored, before the next look finds it."""
+        with self.transaction() as draft:
+            entry = label.write(self.label_path(FINAL, image_id, ".json"))
+            draft.objects[image_id] = draft.objects[image_id].with_label(FINAL, entry)
+
+    def _begin(self) -> None:
+        """Start with what an earlier process has noted."""
+        objects = self._index.read().objects
+        noted = [image for study in objects.values() if (image := _image(study)) is not None]
+        self._lister.remember(noted)
+        self._take(Listing({image.place.instance: image for image in noted}))
+
+    def _look(self) -> None:
+        try:
+            listing = self._lister.look()
+            self._note_listed(listing)
+            self._take(listing)
+            self._note_reports(listing)
+        except StudiesError as error:
+            if str(error) != self.fault:
+                logger.warning("%s The last listing of the studies is used.", error)
+            self.fault = str(error)
+            return
+        if self.fault:
+            logger.info("The DICOMweb server %s answers again", self.pacs.url)
+        self.fault = ""
+
+    def _take(self, listing: Listing) -> None:
+        series: dict[str, list[str]] = {}
+        for uid, image in listing.images.items():
+            series.setdefault(image.place.series, []).append(uid)
+        self._series = series
+        self._files = frozenset(ImageCache.file(uid) for uid in listing.images)
+
+    def _note_listed(self, listing: Listing) -> None:
+        def unnoted(index: Index) -> list[Image]:
+            return [
+                image
+                for uid, image in listing.images.items()
+                if uid not in index.objects or _image(index.objects[uid]) != image
+            ]
+
+        if not unnoted(self._index.read()):
+            return
+        with self.transaction() as draft:
+            for image in unnoted(draft):
+                uid = image.place.instance
+                earlier = draft.objects.get(uid)
+                entry = image_entry(ImageCache.file(uid), {**(earlier.image.info if earlier else {}), **_note(image)})
+                draft.objects[uid] = (earlier or Study()).model_copy(update={"image": entry})
+
+    def _note_reports(self, listing: Listing) -> None:
+        """Read again the reports of each study that got or lost some."""
+        studies: dict[str, list[str]] = {}
+        objects = self._index.read().objects
+        for uid, image in listing.images.items():
+            if self._is_stale(uid, objects[uid], listing.stamp(image.place.study)):
+                studies.setdefault(image.place.study, []).append(uid)
+        reader = ReportReader(self.pacs, self._lister, self.sets, self._scan.tell_once)
+        for study, images in studies.items():
+            places = {uid: listing.images[uid].place for uid in images}
+            labels = reader.newest(study, listing.reports.get(study, {}), places)
+            with self.transaction() as draft:
+                for uid in images:
+                    path = super().label_path(FINAL, uid, ".json")
+                    entry = None
+                    if uid in labels:
+                        entry = labels[uid].write(path)
+                    else:
+                        path.unlink(missing_ok=True)
+                    noted = draft.objects[uid]
+                    info = {**noted.image.info, "reports": listing.stamp(study)}
+                    draft.objects[uid] = noted.with_image_info(info).with_label(FINAL, entry)
+
+    def _is_stale(self, uid: str, study: Study, stamp: str) -> bool:
+        if study.image.info.get("reports", "") != stamp:
+            return True
+        label = study.labels.get(FINAL)
+        return label is not None and not super().label_path(FINAL, uid, label.ext).is_file()
+
+    def _rescan_s(self) -> float:
+        return self._age_s
+
+    def _look_again(self) -> None:
+        """What the server has is known by its listing."""
+
+    def _image_file(self, image_id: str, study: Study) -> Path:
+        image = _image(study)
+        if image is None:
+            return self.folder / file_of(image_id, study)
+        return self._images.path(self.pacs, image.place, self._labelled_uids)
+
+    def _labelled_uids(self) -> set[str]:
+        return {uid for uid, noted in self._index.read().objects.items() if FINAL in noted.labels}
+
+    def place(self, image_id: str) -> Place:
+        """Where an image is on the server; ``NotFoundError`` where there is no such image."""
+        image = _image(self.study(image_id))
+        if image is None:
+            raise StudiesError(f"What is noted about the image {rules.quoted(image_id)} is damaged.")
+        return image.place
+
+
+def _note(image: Image) -> dict[str, Any]:
+    """What is noted about an image: where it is on the server."""
+    place = image.place
+    return {
+        "StudyInstanceUID": place.study,
+        "SeriesInstanceUID": place.series,
+        "SOPInstanceUID": place.instance,
+        "Modality": image.modality,
+        "InstanceNumber": image.number,
+        "siblings": image.siblings,
+    }
+
+
+def _image(study: Study) -> Image | None:
+    """The image that :func:`_note` has noted; None where an index was edited by hand."""
+    info = study.image.info
+    try:
+        place = Place(info["StudyInstanceUID"], info["SeriesInstanceUID"], info["SOPInstanceUID"])
+        return Image(place, info["Modality"], info["InstanceNumber"], info["siblings"])
+    except KeyError:
+        return None
