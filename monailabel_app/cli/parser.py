@@ -18,7 +18,7 @@ from lib.networks import WeightsError
 from lib.radiographs import RadiographError
 from lib.trainers import OptionsError
 from lib.trainers.samples import NotEnoughLabelsError
-from monailabel_app.cli import evaluate, import_, models, phantoms, predict, serve, train
+from monailabel_app.cli import evaluate, import_, labels, models, phantoms, predict, serve, train
 from monailabel_app.cli.common import UsageError
 from monailabel_app.errors import ClientError
 
@@ -59,7 +59,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("-v", "--verbose", action="store_true", help="log what happens")
     commands = parser.add_subparsers(title="commands", dest="command", required=True, metavar="COMMAND")
-    for command in (serve, import_, phantoms, train, predict, evaluate, models):
+    for command in (serve, import_, phantoms, train, predict, evaluate, labels, models):
         command.add_parser(commands)
     return parser
 

@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
 from monailabel_app.routes import datastore, infer, landmarks, model, train
+from monailabel_app.viewers import pages, proxy
 
 if TYPE_CHECKING:
     from monailabel_app.app import FARNetApp
@@ -23,7 +24,7 @@ def install_routes(instance: FARNetApp) -> None:
         return
     server.state.farnet_routes = True
     before = len(server.router.routes)
-    for part in (datastore, infer, landmarks, model, train):
+    for part in (datastore, infer, landmarks, model, train, proxy, pages):
         server.include_router(part.router)
     routes = server.router.routes
     routes[:] = [*routes[before:], *routes[:before]]

@@ -1,0 +1,1 @@
+"""What the server serves to browsers: OHIF, our panel for it, and the way to the DICOM server."""
