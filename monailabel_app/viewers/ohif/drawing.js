@@ -5,6 +5,8 @@
  */
 
 const TOOL = 'Probe';
+const LETTER_WIDTH = 6.4;
+const LINE_HEIGHT = 14;
 const FONT = { fontSize: '12px', fontFamily: 'Inter, Helvetica, Arial, sans-serif' };
 
 /** What is drawn beside the points; the panel changes it. */
@@ -47,26 +49,48 @@ function extend(tool, isMoved) {
       }
     }
     if (look.showLines) drawLines(enabled, svg, ours);
-    ours.forEach(annotation => drawPoint(tool, enabled, svg, annotation, isMoved(annotation, enabled.viewport)));
+    const taken = ours.map(({ data }) => around(enabled.viewport.worldToCanvas(data.handles.points[0])));
+    ours.forEach(annotation => drawPoint(tool, enabled, svg, annotation, isMoved(annotation), taken));
     return drawn || ours.length > 0;
   };
 }
 
-function drawPoint(tool, enabled, svg, annotation, moved) {
+function drawPoint(tool, enabled, svg, annotation, isMoved, taken) {
   const { drawing, annotation: annotations } = window.cornerstoneTools;
-  const { viewport } = enabled;
   const { annotationUID, data } = annotation;
   keepFresh(tool, enabled, annotation);
-  const [x, y] = viewport.worldToCanvas(data.handles.points[0]);
+  const at = enabled.viewport.worldToCanvas(data.handles.points[0]);
   const chosen = annotation.highlighted || annotations.selection.isAnnotationSelected(annotationUID);
-  const shade = colour(data.farnet, moved);
-  drawing.drawHandles(svg, annotationUID, '0', [[x, y]], { color: shade, handleRadius: chosen ? '7' : '4', lineWidth: chosen ? 2.5 : 1.5 });
-  if (look.showNames || chosen) {
-    const name = (chosen ? data.farnet.name : look.names.get(data.farnet.name)) ?? data.farnet.name;
-    const text = data.farnet.state === 'occluded' ? `${name} (occluded)` : name;
-    drawing.drawTextBox(svg, annotationUID, '1', [text], [x + 7, y - 15], { color: shade, ...FONT });
-  }
+  const color = colour(data.farnet, isMoved);
+  const ring = chosen ? { handleRadius: '7', lineWidth: 2.5 } : { handleRadius: '4', lineWidth: 1.5 };
+  drawing.drawHandles(svg, annotationUID, '0', [at], { color, ...ring });
+  if (!look.showNames && !chosen) return;
+  const name = (chosen ? data.farnet.name : look.names.get(data.farnet.name)) ?? data.farnet.name;
+  const text = data.farnet.state === 'occluded' ? `${name} (occluded)` : name;
+  drawing.drawTextBox(svg, annotationUID, '1', [text], freePlace(at, text, taken), { color, padding: 0, background: 'rgba(0, 0, 0, 0.5)', ...FONT });
 }
+
+/** The corner of a name beside its point where it covers no other name or point, if there is such a place. */
+function freePlace([x, y], text, taken) {
+  const [width, height, gap] = [text.length * LETTER_WIDTH, LINE_HEIGHT, 8];
+  const corners = [
+    [x + gap, y - height / 2],
+    [x - gap - width, y - height / 2],
+    [x + gap, y + gap / 2],
+    [x + gap, y - height - gap / 2],
+    [x - gap - width, y + gap / 2],
+    [x - gap - width, y - height - gap / 2],
+  ];
+  const boxes = corners.map(([left, top]) => ({ left, top, right: left + width, bottom: top + height }));
+  const free = boxes.findIndex(box => !taken.some(other => overlap(box, other)));
+  const index = Math.max(0, free);
+  taken.push(boxes[index]);
+  return corners[index];
+}
+
+const around = ([x, y]) => ({ left: x - 4, top: y - 4, right: x + 4, bottom: y + 4 });
+
+const overlap = (a, b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
 
 /** Without these numbers Cornerstone tells nobody that a point has been moved. */
 function keepFresh(tool, enabled, annotation) {

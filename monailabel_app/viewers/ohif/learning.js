@@ -17,7 +17,7 @@ export class Learning {
     this.element = h('section', {},
       h('h3', {}, 'Active learning'),
       h('label', { htmlFor: 'farnet-strategy' }, 'Strategy'), this.strategy,
-      h('div', { className: 'row' }, this.next, this.train),
+      h('div', { className: 'farnet-row' }, this.next, this.train),
       ...Object.values(this.bars).map(({ element }) => element));
   }
 
@@ -58,5 +58,5 @@ function bar(name) {
     progress.value = part;
     value.textContent = text;
   };
-  return { element: h('div', { className: 'bar' }, h('span', {}, name), progress, value), set };
+  return { element: h('div', { className: 'farnet-bar' }, h('span', {}, name), progress, value), set };
 }

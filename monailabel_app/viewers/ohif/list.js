@@ -17,7 +17,7 @@ export class LandmarkList {
       h('option', { value: 'worst' }, 'Worst first'), h('option', { value: 'set' }, 'Order of the set'));
     this.rows = h('ol', { role: 'listbox', tabIndex: 0, 'aria-label': 'Landmarks', 'data-cy': 'farnet-list',
       onkeydown: event => this.key(event) });
-    this.told = h('div', { className: 'hint', 'data-cy': 'farnet-chosen' });
+    this.told = h('div', { className: 'farnet-hint', 'data-cy': 'farnet-chosen' });
     const button = (action, text, title) =>
       h('button', { 'data-cy': `farnet-${action}`, title, onclick: () => this.actions[action](this.chosen) }, text);
     this.buttons = {
@@ -28,7 +28,7 @@ export class LandmarkList {
     };
     this.element = h('div', {},
       h('label', {}, 'Sorted by ', this.order), this.rows, this.told,
-      h('div', { className: 'row' }, ...Object.values(this.buttons)));
+      h('div', { className: 'farnet-row' }, ...Object.values(this.buttons)));
     this.draw();
   }
 
@@ -60,7 +60,7 @@ export class LandmarkList {
       occluded: 'occluded',
       defined: shift ? `moved ${shift.toFixed(1)} px` : item.confidence == null ? 'placed' : `${Math.round(100 * item.confidence)} %`,
     }[item.state];
-    const dot = h('span', { className: 'dot' });
+    const dot = h('span', { className: 'farnet-dot' });
     if (isPlaced(item)) dot.style.background = colour(item, Boolean(shift));
     const row = h('li', { role: 'option', 'aria-selected': String(item.name === this.chosen), 'data-landmark': item.name,
       title: this.definitions?.get(item.name) ?? '', onclick: () => this.choose(item.name) },

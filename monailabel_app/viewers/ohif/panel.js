@@ -46,9 +46,14 @@ export class Panel {
   build(root, url) {
     const connect = () => this.connect();
     this.server = h('input', { id: 'farnet-server', 'data-cy': 'farnet-server', value: url, onchange: connect });
-    this.token = h('input', { id: 'farnet-token', type: 'password', autocomplete: 'off', 'data-cy': 'farnet-token',
-      onchange: () => { this.client.useToken(this.token.value.trim()); connect(); } });
-    this.login = h('div', { hidden: true }, h('label', { htmlFor: 'farnet-token' }, 'Login token'), this.token);
+    this.token = h('input', { id: 'farnet-token', type: 'password', autocomplete: 'off', 'data-cy': 'farnet-token' });
+    const login = event => {
+      event.preventDefault();
+      this.client.useToken(this.token.value.trim());
+      connect();
+    };
+    this.login = h('form', { hidden: true, onsubmit: login }, h('label', { htmlFor: 'farnet-token' }, 'Login token'),
+      this.token);
     this.links = ['info/', 'logs/?lines=100'].map(path => h('a', { target: '_blank', rel: 'noopener', 'data-path': path },
       path.startsWith('info') ? 'Info' : 'Logs'));
     this.model = h('select', { id: 'farnet-model', 'data-cy': 'farnet-model',
@@ -73,21 +78,21 @@ export class Panel {
       look: this.asked('', () => this.refresh()),
       tell: sentence => this.tell(sentence, 'success'),
     });
-    this.status = h('div', { className: 'status', role: 'status', 'aria-live': 'polite', 'data-cy': 'farnet-status' });
+    this.status = h('div', { className: 'farnet-status', role: 'status', 'aria-live': 'polite', 'data-cy': 'farnet-status' });
     this.body = h('div', { hidden: true },
       h('section', {}, h('h3', {}, 'Landmarks'),
         h('label', { htmlFor: 'farnet-model' }, 'Model'), this.model,
         h('label', { htmlFor: 'farnet-annotator' }, 'Your name'), this.annotator,
-        h('div', { className: 'row' }, this.predict, this.submit),
-        h('div', { className: 'row' }, this.showNames, this.showLines),
+        h('div', { className: 'farnet-row' }, this.predict, this.submit),
+        h('div', { className: 'farnet-row' }, this.showNames, this.showLines),
         this.list.element),
       this.learning.element);
     root.replaceChildren(h('div', { className: 'farnet', 'data-cy': 'farnet-panel' }, h('style', {}, STYLE),
       h('section', {}, h('h3', {}, 'MONAI Label server'),
         h('label', { htmlFor: 'farnet-server' }, 'Address'),
-        h('div', { className: 'row' }, h('span', { className: 'wide' }, this.server),
+        h('div', { className: 'farnet-row' }, h('span', { className: 'wide' }, this.server),
           h('button', { 'data-cy': 'farnet-connect', title: 'Connect again', onclick: connect }, '↻')),
-        this.login, h('div', { className: 'row' }, this.links[0], '|', this.links[1])),
+        this.login, h('div', { className: 'farnet-row' }, this.links[0], '|', this.links[1])),
       this.status, this.body));
   }
 

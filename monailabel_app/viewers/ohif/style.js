@@ -15,22 +15,22 @@ export const STYLE = `
 .farnet button.main { background: #1789c9; font-weight: 600; }
 .farnet button.stop { background: #a8421f; }
 .farnet :focus-visible { outline: 2px solid #5acce6; outline-offset: 1px; }
-.farnet .row { display: flex; gap: 6px; align-items: center; flex-wrap: wrap; margin-top: 6px; }
-.farnet .row > .wide { flex: 1; min-width: 0; }
+.farnet .farnet-row { display: flex; gap: 6px; align-items: center; flex-wrap: wrap; margin-top: 6px; }
+.farnet .farnet-row > .wide { flex: 1; min-width: 0; }
 .farnet a { color: #8ab4ff; }
-.farnet .status { min-height: 20px; padding: 6px 0; color: #ffd479; overflow-wrap: anywhere; }
-.farnet .status.error { color: #ff8f7a; }
-.farnet ol { list-style: none; margin: 6px 0 0; padding: 0; max-height: 38vh; overflow: auto; border: 1px solid #26396d;
+.farnet .farnet-status { min-height: 20px; padding: 6px 0; color: #ffd479; overflow-wrap: anywhere; }
+.farnet .farnet-status.error { color: #ff8f7a; }
+.farnet ol { list-style: none; margin: 6px 0 0; padding: 0; max-height: 30vh; overflow: auto; border: 1px solid #26396d;
   border-radius: 4px; }
 .farnet li { display: flex; gap: 6px; align-items: center; padding: 2px 6px; cursor: pointer; }
 .farnet li:hover { background: #16235a; }
 .farnet li[aria-selected=true] { background: #22409a; }
-.farnet li .dot { width: 9px; height: 9px; border-radius: 50%; flex: none; background: none; border: 1px solid #7487b8; }
+.farnet li .farnet-dot { width: 9px; height: 9px; border-radius: 50%; flex: none; background: none; border: 1px solid #7487b8; }
 .farnet li .name { flex: 1; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .farnet li .told { color: #a7b6dd; font-size: 12px; white-space: nowrap; }
-.farnet .bar { display: grid; grid-template-columns: 74px 1fr 74px; gap: 6px; align-items: center; margin-top: 6px;
+.farnet .farnet-bar { display: grid; grid-template-columns: 74px 1fr 74px; gap: 6px; align-items: center; margin-top: 6px;
   font-size: 12px; }
 .farnet progress { width: 100%; height: 9px; accent-color: #5acce6; }
-.farnet .bar .value { text-align: right; color: #a7b6dd; }
-.farnet .hint { color: #a7b6dd; font-size: 12px; }
+.farnet .farnet-bar .value { text-align: right; color: #a7b6dd; }
+.farnet .farnet-hint { color: #a7b6dd; font-size: 12px; }
 `;

@@ -133,6 +133,6 @@ export class Viewer {
   }
 
   notify(message, type = 'info') {
-    this.services.uiNotificationService?.show({ title: 'MONAI Label', message, type, duration: 5000 });
+    this.services.uiNotificationService?.show({ title: 'MONAI Label', message, type, duration: 3000 });
   }
 }
