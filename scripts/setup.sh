@@ -1,5 +1,7 @@
+# shellcheck shell=bash
 # Sourced by start.sh and test.sh: a virtual environment with pinned requirements. Does nothing when they are there already.
 #   setup_environment REQUIREMENTS_FILE
+#   debian_packages NAME ...
 
 setup_environment() {
     local requirements="$1" environment="${FARNET_VENV:-$ROOT/.venv}" python="${PYTHON:-python3.11}"
@@ -28,4 +30,12 @@ mend_wrapper() {
 exec "$(dirname "$(readlink -f "$0")")/python" -m monailabel.main "$@"
 WRAPPER
     chmod +x "$1/bin/monailabel"
+}
+
+# Installs packages, or returns 1: on another system, without root, without a network.
+debian_packages() {
+    if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then return 1; fi
+    echo "farnet: installing $*"
+    local apt=(apt-get -qq -o DPkg::Lock::Timeout=120)
+    "${apt[@]}" update && DEBIAN_FRONTEND=noninteractive "${apt[@]}" install -y --no-install-recommends "$@" >/dev/null
 }

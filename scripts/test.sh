@@ -4,6 +4,7 @@ set -euo pipefail
 ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 cd "$ROOT"
 . scripts/setup.sh
+. scripts/viewers.sh
 
 # Qt and the slice view of 3D Slicer draw without a display, but not without these.
 drawing_libraries() {
@@ -13,11 +14,8 @@ drawing_libraries() {
         case "$there" in *"$library"*) ;; *) missing="$missing $library" ;; esac
     done
     [ -z "$missing" ] && return
-    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-        echo "farnet: installing$missing"
-        # shellcheck disable=SC2086  one word a package
-        apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $packages >/dev/null && return
-    fi
+    # shellcheck disable=SC2086 # one word a package
+    debian_packages $packages && return
     echo "farnet: not found:$missing; tests that draw are skipped (Debian: $packages)" >&2
 }
 
@@ -35,6 +33,10 @@ newest_slicer() {
 
 setup_environment requirements-dev.txt
 drawing_libraries
+# What cannot be had here is said, and its tests are skipped.
+find_orthanc || true
+find_chromium || true
+find_ohif || true
 ruff check .
 ruff format --check .
 mypy

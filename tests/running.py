@@ -107,26 +107,33 @@ def conf_arguments(conf: dict[str, str]) -> list[str]:
 
 
 @contextmanager
-def running_server(home: Path, scratch: Path, conf: dict[str, str]) -> Iterator[Server]:
+def running_server(
+    home: Path,
+    scratch: Path,
+    conf: dict[str, str],
+    studies: str = "../my studies",
+    environment: dict[str, str] | None = None,
+) -> Iterator[Server]:
     """A server on ``home/the app`` (see :func:`copy_app`) and ``home/my studies``, ended with the block.
 
     Args:
         home: a folder; blanks in its paths are meant.
         scratch: the server's temporary folder.
         conf: what follows ``--conf``.
+        studies: other studies, such as the address of a DICOMweb server.
+        environment: added to the server's environment.
     """
     elsewhere = home / "elsewhere"
-    elsewhere.mkdir()
+    elsewhere.mkdir(exist_ok=True)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [*server_command(), "start_server", "--app", "../the app", "--studies", "../my studies"]
+    command = [*server_command(), "start_server", "--app", "../the app", "--studies", studies]
     command += ["--host", "127.0.0.1", "--port", str(port), *conf_arguments(conf)]
     log = home / "server.log"
+    surroundings = {**server_environment(scratch), **(environment or {})}
     with log.open("w") as output:
-        process = subprocess.Popen(
-            command, cwd=elsewhere, env=server_environment(scratch), stdout=output, stderr=subprocess.STDOUT
-        )
+        process = subprocess.Popen(command, cwd=elsewhere, env=surroundings, stdout=output, stderr=subprocess.STDOUT)
     try:
         running = Server(f"http://127.0.0.1:{port}", home / "the app", home / "my studies", scratch)
         wait_for(running, process, log)

@@ -1,62 +1,70 @@
-# NOTE for the SR helper: the lead wrote this while you seemed stuck; datastores/pacs_reports.py calls it. Review,
-# improve, test and keep these signatures; delete this note.
-"""Landmarks from DICOM structured reports: ours, those of OHIF, and of whoever else follows TID 1500."""
+"""Reading landmarks from DICOM structured reports: ours, those of OHIF, and of whoever else follows TID 1500."""
 
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from pydicom import Dataset
 
 from lib.formats import report_codes as known
+from lib.formats import report_items as tree
 from lib.formats.labels import LabelError
 from lib.formats.names import NameTable
 from lib.formats.notes import Notes, exact_confidence, read_notes
 from lib.landmarks import Landmark, Landmarks, LandmarksError, LandmarkSet, Predicted, State
 
-_FREE_TEXT = "CORNERSTONEFREETEXT"
-"""What older OHIF has as the code of a finding whose meaning is the name that a person typed."""
-_MAX_DEPTH = 32
+_FREE_TEXT = ("CORNERSTONEFREETEXT", "CS3DTEXT")
+"""Codes by which Cornerstone marks a meaning as what somebody has typed, of old and today."""
+_NOBODY = ("", known.UNKNOWN_PERSON.casefold(), "unknown^unknown")
+_FARTHEST_PX = 1e6
 
 
 @dataclass(frozen=True, slots=True)
 class ReportPoint:
-    """A point of a report.
+    """A landmark of a report, under the name that the report gives it.
 
     Args:
-        name: what the report calls it; empty where it has no name.
-        x, y: pixels of the image's file as stored, the centre of the first pixel is (0, 0).
-        image: SOP instance UID of the image it lies on; empty where the report does not say.
+        name: empty where the report has none.
+        x, y: pixels of the image's file as stored, the centre of the first pixel is (0, 0); NaN for a missing landmark.
+        image: SOP instance UID of the image it lies on; empty for a missing landmark.
+        state: ``DEFINED``, ``OCCLUDED`` or ``MISSING``.
         notes: what our reports tell of it.
-        confidence: the prediction's, in full.
+        confidence: of the prediction, in full.
     """
 
     name: str
     x: float
     y: float
     image: str
+    state: State
     notes: Notes
     confidence: float | None
+
+    def landmark(self, name: str) -> Landmark:
+        """The landmark that it is, under its name in a set."""
+        told = self.notes.predicted
+        predicted = None if told is None else Predicted(*told, self.notes.model)
+        return Landmark(name, self.x, self.y, self.state, self.confidence, predicted)
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a structured report says, whatever its landmarks are called.
+    """What a structured report says, whatever landmarks are meant.
 
     Args:
-        study, series, sop_class, instance: where it is.
-        when: date and time of its content, ``YYYYMMDDhhmmss.ffffff``, the later the greater.
+        study, series, sop_class, instance: its UIDs.
+        when: date and time of its content by this machine's clock, ``YYYYMMDDhhmmss.ffffff``; zeros where not known.
         images: SOP instance UIDs of the images it is about.
-        person: its person observer; empty where it names none.
-        by_machine: it says that a device observed, and names no person.
+        description: of its series.
+        person: its person observer, as a DICOM name; empty where nobody is named.
+        device: its device observer, else the model or manufacturer of what wrote it.
+        by_machine: a device is named as its observer and no person, not even an unknown one.
+        algorithms: the algorithms, by name, that it says its groups come from.
         ours: written by this program.
-        points: its points.
+        by_cornerstone: written by dcmjs, with which OHIF writes.
+        points: those with a position; empty for a report about something else.
         missing: landmarks that it says are not in the image.
-        cornerstone: some of its points were made with Cornerstone, which is in OHIF.
     """
 
     study: str
@@ -65,12 +73,15 @@ class Report:
     instance: str
     when: str
     images: frozenset[str]
+    description: str
     person: str
+    device: str
     by_machine: bool
+    algorithms: frozenset[str]
     ours: bool
+    by_cornerstone: bool
     points: tuple[ReportPoint, ...]
-    missing: tuple[str, ...]
-    cornerstone: bool
+    missing: tuple[ReportPoint, ...]
 
     @property
     def order(self) -> tuple[str, str]:
@@ -79,29 +90,38 @@ class Report:
 
     def names(self) -> list[str]:
         """What it calls its landmarks, in order, the missing last."""
-        return [*(point.name for point in self.points), *self.missing]
+        return [item.name for item in (*self.points, *self.missing)]
 
     def models(self) -> set[str]:
-        """The names of the models that predicted its points."""
-        return {point.notes.model.split()[0] for point in self.points if point.notes.model.strip()}
+        """The names of the models that predicted its points, as notes and algorithms tell."""
+        told = (item.notes.model for item in (*self.points, *self.missing))
+        return {model.split()[0] for model in told if model} | self.algorithms
 
 
-def parse_report(dataset: Dataset) -> Report:
-    """Read a structured report; one without a point is read too.
+def parse_report(report: Dataset) -> Report:
+    """Read a structured report of whatever content.
+
+    A point is a measurement group with an SCOORD of type POINT: as the group's image region (TID 1410, ours and
+    highdicom's), or under a number of the group (TID 300, OHIF's), where an arrow has its tail in a second pair.
+    Coordinates count from the corner of the first pixel (PS3.3, C.18.6.1.2) and come here from its centre. Groups of
+    other shapes, lengths for instance, are left aside.
 
     Raises:
-        LabelError: it is none, or damaged; one sentence.
+        LabelError: not a structured report, or a damaged one; one sentence.
     """
     try:
-        return _report(dataset)
+        return _report(report)
     except LabelError:
         raise
-    except Exception as error:  # a damaged dataset makes pydicom raise whatever its values do
-        raise LabelError(f"The structured report is damaged: {type(error).__name__} {error}.") from error
+    except Exception as error:  # a damaged element makes pydicom raise whatever its conversion does, when it is read
+        told = " ".join(str(error).split())[:150]
+        raise LabelError(f"The structured report is damaged: {type(error).__name__}: {told}.") from error
 
 
 def report_landmarks(report: Report, landmark_set: LandmarkSet, image: Dataset) -> Landmarks:
-    """The landmarks of one image in a report, one a landmark of the set, in its order.
+    """The landmarks that a report has of one image: one a landmark of the set, in its order.
+
+    Names are matched as :class:`~lib.formats.names.NameTable` does; a landmark that the report lacks is ``UNDEFINED``.
 
     Args:
         report: the report.
@@ -109,165 +129,114 @@ def report_landmarks(report: Report, landmark_set: LandmarkSet, image: Dataset) 
         image: the radiograph; its pixels are not needed.
 
     Raises:
-        LabelError: names that the set does not know or that come twice, places outside the image, no place at all; or a
-            report that OHIF has made on pixels that are not square, where it mistakes the place.
+        LabelError: names that the set does not know or that come twice, places outside the image, none on it at all; or
+            a report of OHIF on pixels that are not square; one sentence.
     """
-    if report.cornerstone and not report.ours and not known.has_square_pixels(image):
+    if report.by_cornerstone and not known.has_square_pixels(image):
         raise LabelError(
-            "The report was made by OHIF on an image whose pixels are not square, and OHIF (3.13) exchanges rows and "
-            "columns there: submit the landmarks with our panel instead."
+            "The report was made by OHIF on an image whose pixels are not square, where OHIF stores other places than "
+            "it shows: submit the landmarks with the landmark panel instead."
         )
-    points = [point for point in report.points if point.image in ("", image.SOPInstanceUID)]
+    uid = str(image.get("SOPInstanceUID") or "")
+    points = [point for point in report.points if point.image == uid]
+    if not points:
+        raise LabelError("The report has no point on this image.")
+    points += report.missing if report.images == {uid} else ()  # of several images, it does not say of which
     table = NameTable(landmark_set)
-    names = [point.name for point in points]
-    if unknown := table.unknown([*names, *report.missing]):
+    if unknown := table.unknown([point.name for point in points]):
         listed = ", ".join(f"'{name[:80]}'" for name in unknown[:20])
         raise LabelError(f"Unknown landmark {listed}: not in the set '{landmark_set.name}'.")
     try:
-        items = [_landmark(point, table.find(point.name) or "") for point in points]
-        items += [Landmark(table.find(name) or "", state=State.MISSING) for name in report.missing]
-        landmarks = Landmarks(tuple(items)).ordered(landmark_set.names)
-        landmarks.check_inside(int(image.Rows), int(image.Columns))
+        named = (point.landmark(table.find(point.name) or "") for point in points)
+        landmarks = Landmarks(tuple(named)).ordered(landmark_set.names)
+        landmarks.check_inside(int(image.get("Rows") or 0), int(image.get("Columns") or 0))
     except LandmarksError as error:
         raise LabelError(str(error)) from error
-    if not landmarks.num_placed():
-        raise LabelError("The report has no point on this image.")
     return landmarks
 
 
-def _landmark(point: ReportPoint, name: str) -> Landmark:
-    notes = point.notes
-    predicted = None if notes.predicted is None else Predicted(*notes.predicted, notes.model)
-    state = State.OCCLUDED if notes.occluded else State.DEFINED
-    return Landmark(name, point.x, point.y, state, point.confidence, predicted)
-
-
-def _report(dataset: Dataset) -> Report:
-    if dataset.get("Modality") != "SR" and dataset.get("ValueType") != "CONTAINER":
-        raise LabelError("It is no structured report.")
-    root = _items(dataset)
-    ours = str(dataset.get("Manufacturer") or "") == known.MANUFACTURER
+def _report(report: Dataset) -> Report:
+    if report.get("ValueType") != "CONTAINER" or "ContentSequence" not in report:
+        raise LabelError("The file is not a structured report.")
+    root = tree.items(report)
     groups = [
         group
-        for container in root
-        if _is(container, known.IMAGING_MEASUREMENTS)
-        for group in _items(container)
-        if _is(group, known.MEASUREMENT_GROUP)
+        for container in tree.about(root, known.IMAGING_MEASUREMENTS)
+        for group in tree.about(tree.items(container), known.MEASUREMENT_GROUP)
     ]
-    points = tuple(point for group in groups if (point := _point(group)) is not None)
-    person = next((str(item.get("PersonName") or "") for item in root if _is(item, known.PERSON_NAME)), "")
-    observers = [_coded(item) for item in root if _is(item, known.OBSERVER_TYPE)]
+    points = tuple(point for group in groups if (point := _point(tree.items(group))) is not None)
+    absent = [
+        _missing(item)
+        for container in tree.about(root, known.QUALITATIVE_EVALUATIONS)
+        for item in tree.items(container)
+        if known.ABSENT.value in tree.code(item).values
+    ]
+    model_name = tree.plain(report, "ManufacturerModelName")
+    ours = tree.plain(report, "Manufacturer") == known.MANUFACTURER and model_name == known.MODEL_NAME
+    by_cornerstone = not ours and (tree.by_dcmjs(report) or any(map(_is_cornerstone, groups)))
+    names = [tree.plain(item, "PersonName").strip("^ ") for item in tree.about(root, known.PERSON_NAME)]
+    observers = {value for item in tree.about(root, known.OBSERVER_TYPE) for value in tree.code(item).values}
+    algorithms = (tree.text(tree.items(group), known.ALGORITHM_NAME).split() for group in groups)
     return Report(
-        study=str(dataset.StudyInstanceUID),
-        series=str(dataset.SeriesInstanceUID),
-        sop_class=str(dataset.SOPClassUID),
-        instance=str(dataset.SOPInstanceUID),
-        when=_when(dataset),
-        images=frozenset(point.image for point in points if point.image) or frozenset(_evidence(dataset)),
-        person=person,
-        by_machine=not person and known.DEVICE.value in observers and len(set(observers)) == 1,
+        study=tree.identifier(report, "StudyInstanceUID"),
+        series=tree.identifier(report, "SeriesInstanceUID"),
+        sop_class=tree.identifier(report, "SOPClassUID"),
+        instance=tree.identifier(report, "SOPInstanceUID"),
+        when=tree.moment(report),
+        images=frozenset(tree.evidence(report)) | {point.image for point in points},
+        description=tree.plain(report, "SeriesDescription"),
+        person=next((name for name in names if name.casefold() not in _NOBODY), ""),
+        device=tree.text(root, known.DEVICE_NAME) or model_name or tree.plain(report, "Manufacturer"),
+        by_machine=known.DEVICE.value in observers and known.PERSON.value not in observers and not names,
+        algorithms=frozenset(words[0] for words in algorithms if words),
         ours=ours,
+        by_cornerstone=by_cornerstone,
         points=points,
-        missing=tuple(_missing(root)) if ours else (),
-        cornerstone=any(_text(group, known.TRACKING_IDENTIFIER).startswith(known.CORNERSTONE) for group in groups),
+        missing=tuple(absent),
     )
 
 
-def _point(group: Dataset) -> ReportPoint | None:
-    """The first point of a group: within a number ("Center"), as OHIF writes it, or beside it, as highdicom does."""
-    region = next((item for item in _walk(group) if item.get("ValueType") == "SCOORD"), None)
-    if region is None or region.get("GraphicType") != "POINT":
+def _point(group: list[Dataset]) -> ReportPoint | None:
+    """The point of a measurement group; None where it measures something else."""
+    name = _name(group)
+    region = tree.region(group)
+    if region is None:
         return None
-    x, y = (float(value) for value in region.GraphicData[:2])  # an arrow has its tail in a second pair
-    if not (math.isfinite(x) and math.isfinite(y)):
-        raise LabelError("The report has a point that is not finite.")
-    image = next((str(_referenced(item)) for item in _items(region) if "ReferencedSOPSequence" in item), "")
-    notes = read_notes(_text(group, known.PROVENANCE))
-    confidence = exact_confidence(notes.confidence, _number(_text(group, known.CONFIDENCE)))
-    return ReportPoint(_name(group), x - 0.5, y - 0.5, image, notes, confidence)
+    place = tree.numbers(region, "GraphicData")[:2]
+    if len(place) < 2 or not all(abs(value) <= _FARTHEST_PX for value in place):  # which NaN is not either
+        raise LabelError(f"The point '{name[:80]}' of the report has a place that is not two numbers.")
+    image = next(tree.references(tree.items(region)), "")
+    if not image:
+        raise LabelError(f"The point '{name[:80]}' of the report does not say on which image it lies.")
+    notes = read_notes(tree.text(group, known.NOTES))
+    percent = next((tree.measured(item) for item in tree.about(group, known.CERTAINTY)), None)
+    confidence = exact_confidence(notes.confidence, None if percent is None else percent / 100.0)
+    state = State.OCCLUDED if notes.occluded else State.DEFINED
+    return ReportPoint(name, place[0] - 0.5, place[1] - 0.5, image, state, notes, confidence)
 
 
-def _name(group: Dataset) -> str:
-    """A group's name: its comment, a finding that somebody typed, a coded finding, or the tracking identifier."""
-    findings = [_concept(item) for item in _items(group) if item.get("ValueType") == "CODE"]
-    typed = (concept for concept in findings if _FREE_TEXT in (_value(concept), str(concept.get("CodeMeaning"))))
-    coded = (_concept(item) for item in _items(group) if _is(item, known.FINDING))
-    tracked = _text(group, known.TRACKING_IDENTIFIER)
-    choices = [
-        _text(group, known.COMMENT),
-        *(str(concept.get("CodeMeaning") or "") for concept in typed),
-        *(str(concept.get("CodeMeaning") or "") for concept in coded),
-        "" if tracked.startswith(known.CORNERSTONE) else tracked,
-    ]
-    return next((name.strip() for name in choices if name.strip()), "")
+def _missing(item: Dataset) -> ReportPoint:
+    told = tree.items(item)
+    notes = read_notes(tree.text(told, known.NOTES))
+    name = tree.text(told, known.COMMENT) or tree.concept(item).meaning
+    return ReportPoint(name, math.nan, math.nan, "", State.MISSING, notes, notes.confidence)
 
 
-def _missing(root: list[Dataset]) -> Iterator[str]:
-    for container in root:
-        if _is(container, known.QUALITATIVE_EVALUATIONS):
-            for item in _items(container):
-                if _coded(item) == known.ABSENT.value:
-                    name = item.ConceptNameCodeSequence[0]
-                    whole = len(name.CodeMeaning) < known.MEANING_LENGTH  # otherwise the abbreviation tells which
-                    yield str(name.CodeMeaning if whole else name.CodeValue)
+def _name(group: list[Dataset]) -> str:
+    """A comment, else what somebody typed as finding or site, else the coded finding, else the tracking identifier."""
+    if comment := tree.text(group, known.COMMENT):
+        return comment
+    findings = list(tree.about(group, known.FINDING))
+    for item in (*findings, *tree.about(group, known.FINDING_SITE)):
+        if any(value in _FREE_TEXT for value in tree.code(item).values):
+            return tree.code(item).meaning
+        if typed := tree.plain(item, "TextValue"):
+            return typed
+    tracking = tree.text(group, known.TRACKING_IDENTIFIER)
+    told = [tree.code(item).meaning for item in findings]
+    told += [] if known.is_cornerstone(tracking) else [tracking.removeprefix(known.OWN_TRACKING).strip()]
+    return next((name for name in told if name), "")
 
 
-def _evidence(dataset: Dataset) -> Iterator[str]:
-    for study in dataset.get("CurrentRequestedProcedureEvidenceSequence") or []:
-        for series in study.get("ReferencedSeriesSequence") or []:
-            for item in series.get("ReferencedSOPSequence") or []:
-                yield str(item.ReferencedSOPInstanceUID)
-
-
-def _when(dataset: Dataset) -> str:
-    """Digits only, so that whatever else a file has there is the earliest of all."""
-    date = str(dataset.get("ContentDate") or dataset.get("SeriesDate") or "")
-    time, _, fraction = str(dataset.get("ContentTime") or dataset.get("SeriesTime") or "").partition(".")
-    whole = re.sub(r"\D", "", date)[:8].ljust(8, "0") + re.sub(r"\D", "", time)[:6].ljust(6, "0")
-    return f"{whole}.{re.sub(r'[^0-9]', '', fraction)[:6].ljust(6, '0')}"
-
-
-def _items(dataset: Dataset) -> list[Dataset]:
-    return list(dataset.get("ContentSequence") or [])
-
-
-def _walk(dataset: Dataset, depth: int = 0) -> Iterator[Dataset]:
-    if depth > _MAX_DEPTH:
-        raise LabelError("The structured report is nested too deeply.")
-    for item in _items(dataset):
-        yield item
-        yield from _walk(item, depth + 1)
-
-
-def _is(item: Dataset, code: Any) -> bool:
-    """Whether an item's concept is this one; by value, since meanings differ from writer to writer."""
-    name = item.get("ConceptNameCodeSequence")
-    return bool(name) and _value(name[0]) == code.value
-
-
-def _value(concept: Dataset) -> str:
-    return str(concept.get("CodeValue") or concept.get("LongCodeValue") or concept.get("URNCodeValue") or "")
-
-
-def _concept(item: Dataset) -> Dataset:
-    coded = item.get("ConceptCodeSequence")
-    return coded[0] if coded else Dataset()
-
-
-def _coded(item: Dataset) -> str:
-    return _value(_concept(item))
-
-
-def _text(group: Dataset, code: Any) -> str:
-    return next((str(item.get("TextValue") or "") for item in _items(group) if _is(item, code)), "")
-
-
-def _referenced(item: Dataset) -> str:
-    return str(item.ReferencedSOPSequence[0].ReferencedSOPInstanceUID)
-
-
-def _number(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        return None
+def _is_cornerstone(group: Dataset) -> bool:
+    return known.is_cornerstone(tree.text(tree.items(group), known.TRACKING_IDENTIFIER))

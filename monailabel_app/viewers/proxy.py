@@ -1,6 +1,7 @@
-"""The browser's way to the DICOMweb server: ``/proxy/dicom``, of the viewer's origin, so without CORS or a password.
+"""The browser's way to the DICOMweb server: ``/proxy/dicom``, so that it needs neither CORS nor that server's password.
 
-Upstream's proxy loses the query, sends the browser's host and cookies on, and answers nothing else meanwhile.
+Upstream's proxy loses the query, sends the browser's cookies and login on, and answers nothing else meanwhile. With a
+login, OHIF sends its token along (see :mod:`~monailabel_app.viewers.ohif_config`), and it goes no further than here.
 """
 
 from __future__ import annotations
@@ -8,81 +9,143 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import lru_cache
+from http import HTTPStatus
 from typing import Annotated
-from urllib.parse import unquote
+from urllib.parse import quote
 
 import requests
-from fastapi import APIRouter, Body, Depends, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import StreamingResponse
 from monailabel.config import settings
 from monailabel.endpoints.user.auth import RBAC, User
+from requests.adapters import HTTPAdapter
 
 from monailabel_app.datastores.opening import is_address
-from monailabel_app.datastores.pacs import TIMEOUTS_S, PacsAwayError, authorise
-from monailabel_app.errors import ClientError, NotFoundError
+from monailabel_app.datastores.pacs import TIMEOUTS_S, PacsAwayError, PacsRefusedError, authorise
+from monailabel_app.datastores.rules import MAX_IMAGE_BYTES
+from monailabel_app.errors import ClientError, NotFoundError, TooLargeError
 
 router = APIRouter(prefix="/proxy/dicom", include_in_schema=False)
-Person = Annotated[User, Depends(RBAC(settings.MONAI_LABEL_AUTH_ROLE_USER))]
 
-PREFIXES = {
-    "qido": settings.MONAI_LABEL_QIDO_PREFIX,
-    "wado": settings.MONAI_LABEL_WADO_PREFIX,
-    "stow": settings.MONAI_LABEL_STOW_PREFIX,
-}
-SENT = ("accept", "content-type", "range")
-RECEIVED = ("content-type", "content-range", "etag", "warning")
-CHUNK = 1 << 16
-_PATH = re.compile(r"[A-Za-z0-9._~%,/$-]*")
+SENT = ("accept", "content-type", "if-none-match", "range")
+RECEIVED = ("content-disposition", "content-range", "content-type", "etag", "last-modified", "warning")
+PIECE = 1 << 16
+CONNECTIONS = 40
+"""As many as threads that answer requests."""
+_STUDIES_URL = re.compile(rb'"https?:\\?/\\?/[^"]*?\\?/(studies\\?/[^"]*)"')
 
 
-@router.get("/{service}/{path:path}")
-def read(request: Request, service: str, path: str, _: Person) -> Response:
+async def _body(request: Request) -> bytes:
+    """What is to be stored; in memory, since it is sent on by a thread."""
+    pieces, length = [], 0
+    async for piece in request.stream():
+        length += len(piece)
+        if length > MAX_IMAGE_BYTES:
+            raise TooLargeError(f"This is more than the {MAX_IMAGE_BYTES >> 20} MB that are passed on at once.")
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+@router.get("/{path:path}")
+def read(
+    request: Request, path: str, _: Annotated[User, Depends(RBAC(settings.MONAI_LABEL_AUTH_ROLE_USER))]
+) -> Response:
     """Search and retrieve."""
-    return _forward(request, service, path, None)
+    return _passed_on(request, path, None)
 
 
-@router.post("/{service}/{path:path}")
-def store(request: Request, service: str, path: str, _: Person, body: Annotated[bytes, Body()] = b"") -> Response:
-    """Store."""
-    return _forward(request, service, path, body)
+@router.post("/{path:path}")
+def store(
+    request: Request,
+    path: str,
+    _: Annotated[User, Depends(RBAC(settings.MONAI_LABEL_AUTH_ROLE_ANNOTATOR))],
+    body: Annotated[bytes, Depends(_body)],
+) -> Response:
+    """Store, in OHIF a report or an upload."""
+    return _passed_on(request, path, body)
 
 
-def _forward(request: Request, service: str, path: str, body: bytes | None) -> Response:
-    studies: str = request.app.state.farnet.studies
+def _passed_on(request: Request, path: str, body: bytes | None) -> Response:
+    studies = str(request.app.state.farnet.studies)
     if not is_address(studies):
-        raise NotFoundError("OHIF shows studies of a DICOMweb server, and this server has a folder of studies.")
-    base = studies.strip().rstrip("/")
-    if service not in PREFIXES or not _PATH.fullmatch(path) or ".." in unquote(path).split("/"):
-        raise ClientError("This is no path of a DICOMweb server.")
-    prefix = PREFIXES["wado" if path.endswith("metadata") else service]  # old OHIF asks QIDO for metadata
-    url = "/".join(part for part in (base, (prefix or "").strip("/"), path) if part)
-    headers = {name: value for name, value in request.headers.items() if name.lower() in SENT}
+        raise NotFoundError(
+            "OHIF shows the studies of a DICOMweb server, and this server has a folder of studies: start it with "
+            "--studies http://..."
+        )
+    server = studies.strip().rstrip("/")
     try:
-        answer = _session().request(
+        answer = pacs_session().request(
             request.method,
-            url,
+            f"{server}/{pacs_path(path)}",
             params=request.url.query,
             data=body,
-            headers=headers,
+            headers={name: value for name, value in request.headers.items() if name in SENT},
             stream=True,
             timeout=TIMEOUTS_S,
             allow_redirects=False,
         )
+        _check(answer, server)
+        headers = {name: value for name, value in answer.headers.items() if name.lower() in RECEIVED}
+        if "json" in answer.headers.get("content-type", ""):
+            with answer:
+                content = through_here(answer.content, f"{request.base_url}proxy/dicom/wado")
+            return Response(content, answer.status_code, headers)
     except requests.RequestException as error:
-        raise PacsAwayError(f"The DICOMweb server {base} does not answer: try again when it is back.") from error
-    kept = {name: value for name, value in answer.headers.items() if name.lower() in RECEIVED}
-    if "json" in answer.headers.get("content-type", ""):
-        # Addresses of pixels and large values in it lead past this server, where a browser may not or cannot go.
-        here = f"{request.base_url}proxy/dicom/wado"
-        return Response(answer.content.replace(base.encode(), here.encode()), answer.status_code, kept)
-    return StreamingResponse(_pieces(answer), answer.status_code, kept)
+        raise PacsAwayError(f"The DICOMweb server {server} does not answer: try again when it is back.") from error
+    return StreamingResponse(_pieces(answer), answer.status_code, headers)
+
+
+def pacs_path(path: str) -> str:
+    """The path on the DICOMweb server for one below ``/proxy/dicom/``.
+
+    The first part may say what is wanted, ``qido``, ``wado`` or ``stow``, and stands for what the server calls it.
+
+    Raises:
+        ClientError: a path that would lead elsewhere.
+    """
+    parts = path.strip("/").split("/")
+    if any(part in ("", ".", "..") or "\\" in part for part in parts):
+        raise ClientError("This is no path of a DICOMweb server.")
+    service, *rest = parts
+    if service in ("qido", "wado", "stow"):
+        if rest and rest[-1] == "metadata":
+            service = "wado"  # some versions of OHIF search for it
+        prefix = str(getattr(settings, f"MONAI_LABEL_{service.upper()}_PREFIX") or "").strip("/")
+        parts = [*prefix.split("/"), *rest] if prefix else rest
+    return "/".join(quote(part, safe="$,:;=@") for part in parts)
+
+
+def through_here(answer: bytes, here: str) -> bytes:
+    """A JSON answer whose addresses of studies, and what is below, lead through this proxy.
+
+    A server tells its own address there, or the one by which others know it; a browser reaches neither.
+    """
+    return _STUDIES_URL.sub(lambda found: b'"%s/%s"' % (here.encode(), found[1]), answer)
+
+
+@lru_cache(maxsize=1)
+def pacs_session() -> requests.Session:
+    """Connections to the DICOMweb server, with its login."""
+    session = authorise(requests.Session())
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, HTTPAdapter(pool_maxsize=CONNECTIONS))
+    return session
+
+
+def _check(answer: requests.Response, server: str) -> None:
+    """Refuse what OHIF would misread: as its own login, or as a page of this server."""
+    status = answer.status_code
+    if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+        answer.close()
+        raise PacsRefusedError(
+            f"The DICOMweb server {server} refuses the login of this server: check MONAI_LABEL_DICOMWEB_USERNAME and "
+            "MONAI_LABEL_DICOMWEB_PASSWORD."
+        )
+    if answer.is_redirect:
+        answer.close()
+        raise PacsRefusedError(f"The DICOMweb server {server} is elsewhere: it answers with another address.")
 
 
 def _pieces(answer: requests.Response) -> Iterator[bytes]:
     with answer:
-        yield from answer.iter_content(CHUNK)
-
-
-@lru_cache(maxsize=1)
-def _session() -> requests.Session:
-    return authorise(requests.Session())
+        yield from answer.iter_content(PIECE)

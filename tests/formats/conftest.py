@@ -1,9 +1,12 @@
 """A small landmark set and radiograph headers for the format tests."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from pydicom.dataset import Dataset
+from pydicom.uid import DigitalXRayImageStorageForPresentation
 
 from lib.landmarks import LandmarkSet
 from lib.radiographs import Geometry, PixelSpacing, RadiographHeader
@@ -29,3 +32,14 @@ def header_of(geometry: Geometry, height: int = 2400, width: int = 1935) -> Radi
 def header() -> RadiographHeader:
     """Columns 0.2 mm apart, rows 0.1 mm, first pixel at LPS (10, 20, 30)."""
     return header_of(Geometry(np.array([10.0, 20.0, 30.0]), np.eye(3), np.array([0.2, 0.1, 1.0])))
+
+
+def image_of(rows: int = 2400, columns: int = 1935, **about: Any) -> Dataset:
+    """The header of a radiograph that says nothing of patient and pixel size but what is told here."""
+    image = Dataset()
+    image.SOPClassUID, image.SOPInstanceUID = DigitalXRayImageStorageForPresentation, "1.2.3.4"
+    image.StudyInstanceUID, image.SeriesInstanceUID = "1.2.3", "1.2.3.9"
+    image.Modality, image.Rows, image.Columns = "DX", rows, columns
+    for keyword, value in about.items():
+        setattr(image, keyword, value)
+    return image

@@ -56,12 +56,17 @@ def write_dicom_dx(path: Path, phantom: Phantom) -> None:
     dataset.save_as(path, write_like_original=False)
 
 
+def phantom_patient(kind: str, seed: int) -> str:
+    """The PatientID of a phantom's DICOM file."""
+    return f"PHANTOM-{kind}-{seed:04d}"
+
+
 def _describe_study(dataset: Dataset, phantom: Phantom) -> None:
     dataset.SOPClassUID = DigitalXRayImageStorageForPresentation
     dataset.SOPInstanceUID = _uid(phantom, "instance")
     dataset.StudyInstanceUID = _uid(phantom, "study")
     dataset.SeriesInstanceUID = _uid(phantom, "series")
-    dataset.PatientID = f"PHANTOM-{phantom.kind}-{phantom.seed:04d}"
+    dataset.PatientID = phantom_patient(phantom.kind, phantom.seed)
     dataset.PatientName = f"Phantom^{phantom.kind} {phantom.seed:04d}"
     dataset.PatientBirthDate, dataset.PatientSex = "20000101", "O"
     dataset.StudyDate = dataset.SeriesDate = dataset.ContentDate = dataset.AcquisitionDate = DATE

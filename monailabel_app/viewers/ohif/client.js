@@ -1,131 +1,164 @@
-/** The MONAI Label server: one method a request, and its own sentence when it refuses one. */
+/** Requests to a MONAI Label server. */
 
-const TOKEN = 'FARNET_TOKEN';
-
-/** A refusal; `message` is the server's sentence. */
 export class ServerError extends Error {
-  constructor(message, status) {
-    super(message);
+  /**
+   * @param {string} sentence what an annotator reads.
+   * @param {number} status of HTTP; 0 where no answer came.
+   */
+  constructor(sentence, status) {
+    super(sentence);
     this.status = status;
   }
 }
 
 export class Client {
   /**
-   * @param {string} url address of the server, absolute or relative to the page
-   * @param {object} [authentication] OHIF's userAuthenticationService
+   * @param {string} url of the server, with a slash at its end.
+   * @param {import('./login.js').Login} login
    */
-  constructor(url, authentication) {
-    this.url = new URL(url.endsWith('/') ? url : `${url}/`, location.href).href;
-    this.authentication = authentication;
+  constructor(url, login) {
+    this.url = url;
+    this.login = login;
+    this.loginWanted = false;
   }
 
+  /** What the server has: models, trainers with their landmark sets, strategies, numbers. */
   info() {
-    return this.call('GET', 'info/');
+    return this.#json('GET', 'info/');
   }
 
-  /** The prediction for an image of the studies: `{model, version, landmarks: [{name, x, y, confidence, state}]}`. */
-  infer(model, image) {
-    return this.call('POST', `infer/${encodeURIComponent(model)}`, {
-      query: { image, output: 'json' },
-      form: { params: '{}' },
-    });
+  /**
+   * The landmarks that a model finds on an image.
+   * @param {string} model
+   * @param {string} image
+   */
+  predict(model, image) {
+    return this.#json('POST', `infer/${encodeURIComponent(model)}`, { image, output: 'json' }, form({ params: '{}' }));
   }
 
-  /** What is stored for an image: `{tag: 'final' | 'original' | null, info, landmarks}`. */
-  stored(image, model) {
-    return this.call('GET', 'landmarks', { query: { image, model } });
+  /**
+   * The label that is stored of an image: submitted, else predicted, else none.
+   * @param {string} image
+   */
+  stored(image) {
+    return this.#json('GET', 'landmarks', { image });
   }
 
-  /** @param {object[]} landmarks as `stored` gives them @param {object} params `model` and `client_id` */
-  submit(image, landmarks, params) {
-    const label = new Blob([JSON.stringify({ landmarks })], { type: 'application/json' });
-    return this.call('PUT', 'datastore/label', {
-      query: { image, tag: 'final' },
-      form: { params: JSON.stringify(params), label: [label, 'landmarks.json'] },
-    });
+  /**
+   * Submit a label.
+   * @param {string} image
+   * @param {object} label
+   * @param {object} params noted with it.
+   */
+  submit(image, label, params) {
+    const file = new File([JSON.stringify(label)], 'landmarks.json', { type: 'application/json' });
+    const body = form({ params: JSON.stringify(params), label: file });
+    return this.#json('PUT', 'datastore/label', { image, tag: 'final' }, body);
   }
 
-  nextSample(strategy, params) {
-    return this.call('POST', `activelearning/${encodeURIComponent(strategy)}`, { json: params });
+  /**
+   * The next image to annotate; an empty object where none is left.
+   * @param {string} strategy
+   */
+  nextSample(strategy) {
+    return this.#json('POST', `activelearning/${encodeURIComponent(strategy)}`, {}, { client_id: CLIENT_ID });
   }
 
+  /** @param {string} model */
   train(model) {
-    return this.call('POST', `train/${encodeURIComponent(model)}`, { json: {} });
+    return this.#json('POST', `train/${encodeURIComponent(model)}`, {}, {});
   }
 
   stopTraining() {
-    return this.call('DELETE', 'train/');
+    return this.#json('DELETE', 'train/');
   }
 
+  /** Whether a training runs; the server answers 404 where none does. */
   async isTraining() {
     try {
-      await this.call('GET', 'train/', { query: { check_if_running: 'true' } });
-      return true;
+      return (await this.#json('GET', 'train/', { check_if_running: 'true' })).status === 'RUNNING';
     } catch (error) {
-      if (error.status === 404) return false; // how MONAI Label says that nothing runs
+      if (error.status === 404) {
+        return false;
+      }
       throw error;
     }
   }
 
-  /** A token typed by the user; for this browser tab only, and for OHIF's own requests too. */
-  useToken(token) {
-    sessionStorage.setItem(TOKEN, token);
-    lendToken(this.authentication);
+  /**
+   * Log in with the server's own users.
+   * @param {string} username
+   * @param {string} password
+   */
+  async logIn(username, password) {
+    this.login.forget(this.url);
+    const body = new URLSearchParams({ username, password });
+    let answer;
+    try {
+      answer = await this.#json('POST', 'auth/token', {}, body);
+    } catch (error) {
+      throw error.status ? new ServerError('The server does not accept this name and password.', error.status) : error;
+    }
+    this.login.keep(this.url, answer.access_token);
   }
 
-  async call(method, path, { query = {}, form, json } = {}) {
-    const address = new URL(path, this.url);
-    Object.entries(query).forEach(([key, value]) => address.searchParams.set(key, value));
-    const headers = { accept: 'application/json', ...authorization(this.authentication) };
-    let body;
-    if (form) {
-      body = new FormData();
-      Object.entries(form).forEach(([key, value]) => body.append(key, ...[value].flat()));
-    } else if (json) {
-      body = JSON.stringify(json);
+  /** The JSON of an answer; a token is sent once the server has asked for one. */
+  async #json(method, path, query = {}, body = undefined) {
+    const answer = await this.#send(method, path, query, body);
+    if (answer.status !== 401) {
+      return content(answer);
+    }
+    const asked = this.loginWanted;
+    this.loginWanted = true;
+    return content(asked || !this.login.header(this.url) ? answer : await this.#send(method, path, query, body));
+  }
+
+  async #send(method, path, query, body) {
+    const url = new URL(path, this.url);
+    Object.entries(query).forEach(([key, value]) => url.searchParams.set(key, value));
+    const headers = { accept: 'application/json' };
+    const token = this.loginWanted && this.login.header(this.url);
+    if (token) {
+      headers.authorization = token;
+    }
+    const isData = body && Object.getPrototypeOf(body) === Object.prototype;
+    if (isData) {
       headers['content-type'] = 'application/json';
     }
-    let response;
     try {
-      response = await fetch(address, { method, headers, body });
+      return await fetch(url, { method, headers, body: isData ? JSON.stringify(body) : body });
     } catch {
       throw new ServerError(`The MONAI Label server ${this.url} does not answer: is it running?`, 0);
     }
-    const text = await response.text();
-    const answer = parsed(text);
-    if (response.ok) return answer;
-    throw new ServerError(sentence(answer) ?? `The server refused with status ${response.status}.`, response.status);
   }
 }
 
-/** Let OHIF send the typed token too, where it has no login of its own. */
-export function lendToken(authentication) {
-  const token = sessionStorage.getItem(TOKEN);
-  if (!token || !authentication?.setServiceImplementation || ownHeader(authentication)) return;
-  authentication.setServiceImplementation({ getAuthorizationHeader: () => ({ Authorization: `Bearer ${token}` }) });
+export const CLIENT_ID = 'OHIF';
+
+function form(fields) {
+  const data = new FormData();
+  Object.entries(fields).forEach(([name, value]) => data.set(name, value));
+  return data;
 }
 
-function authorization(authentication) {
-  const token = sessionStorage.getItem(TOKEN);
-  return ownHeader(authentication) ?? (token ? { Authorization: `Bearer ${token}` } : {});
-}
-
-function ownHeader(authentication) {
-  const header = authentication?.getAuthorizationHeader?.();
-  return header?.Authorization ? { Authorization: header.Authorization } : undefined;
-}
-
-function parsed(text) {
+async function content(answer) {
+  const text = await answer.text();
+  let document = null;
   try {
-    return JSON.parse(text);
+    document = JSON.parse(text);
   } catch {
-    return text;
+    // told below
   }
+  if (!answer.ok) {
+    throw new ServerError(sentence(document) ?? `The server answers ${answer.status} ${answer.statusText}.`, answer.status);
+  }
+  if (document === null) {
+    throw new ServerError('What answers at this address is no MONAI Label server.', answer.status);
+  }
+  return document;
 }
 
-function sentence(answer) {
-  const detail = answer?.detail;
-  if (typeof detail === 'string') return detail;
-  return Array.isArray(detail) ? detail.map(fault => `${fault.loc?.at(-1)}: ${fault.msg}`).join('; ') : undefined;
+function sentence(document) {
+  const detail = document?.detail;
+  return Array.isArray(detail) ? detail[0]?.msg : typeof detail === 'string' ? detail : undefined;
 }

@@ -1,32 +1,51 @@
 /**
- * Landmarks for OHIF: an extension that an unmodified OHIF loads by its address, without a build.
- *
- * In OHIF's `app-config.js`: `extensions: ['http://server:8000/ohif/farnet/extension.js']`.
+ * OHIF extension: the panel "MONAI Label landmarks". Named by its address in OHIF's app-config.js, loaded at run time:
+ * `extensions: ['http://server:8000/ohif/farnet/extension.js']`.
  */
+import { Client } from './client.js';
+import { domElement } from './element.js';
+import { Login } from './login.js';
+import { mountPanel } from './panel.js';
+import { Session } from './session.js';
+import { chosenServer, pluginServer } from './settings.js';
 
-import { lendToken } from './client.js';
-import { ownElement } from './dom.js';
-import { Panel } from './panel.js';
+const ID = 'farnet.extension';
 
-const SERVER = new URL('../../', import.meta.url).href;
+/** @type {Session | null} One a page: what an annotator has done to an image survives a visit to the study list. */
+let session = null;
+
+function sessionOf({ servicesManager, extensionManager, commandsManager, appConfig }) {
+  if (!session) {
+    const { services } = servicesManager;
+    const configured = new URL(appConfig?.monaiLabel?.url ?? pluginServer(), window.location.href).href;
+    const login = new Login(services.userAuthenticationService, [configured, pluginServer(), window.location.href]);
+    session = new Session({ services, extensionManager, commandsManager }, new Client(chosenServer(configured), login));
+  }
+  return session;
+}
 
 export default {
-  id: 'farnet.extension',
+  id: ID,
   version: '0.1.0',
 
-  preRegistration({ servicesManager }) {
-    lendToken(servicesManager.services.userAuthenticationService);
+  getPanelModule(managers) {
+    const mount = node => mountPanel(node, sessionOf(managers));
+    return [
+      {
+        name: 'landmarks',
+        iconName: 'tab-linear',
+        iconLabel: 'Landmarks',
+        label: 'MONAI Label',
+        component: domElement(managers.extensionManager, mount),
+      },
+    ];
   },
 
-  getPanelModule({ servicesManager, extensionManager, appConfig }) {
-    const url = appConfig?.monaiLabel?.url ?? SERVER;
-    let panel = null;
-    const mount = node => {
-      panel?.close();
-      panel = node && new Panel(node, { services: servicesManager.services, extensionManager }, url);
-    };
-    const component = () => ownElement(mount);
-    const label = 'MONAI Label landmarks';
-    return [{ name: 'landmarks', iconName: 'tab-linear', iconLabel: 'Landmarks', label, component }];
+  onModeEnter() {
+    session?.enter();
+  },
+
+  onModeExit() {
+    session?.leave();
   },
 };
