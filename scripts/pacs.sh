@@ -4,12 +4,19 @@
 #   run_beside_pacs COMMAND  becomes its exit code; whatever ends this shell ends both
 
 children=()
+PATIENCE_S="${PATIENCE_S:-15}"
 
 start_pacs() {
     local folder="$1" port
     for port in $(seq 8042 8061); do port_is_free "" "$port" && break || port=""; done
     [ -n "$port" ] || { echo "farnet: no port from 8042 to 8061 is free for the PACS; stop what is using them." >&2; return 2; }
     mkdir -p "$folder/storage"
+    # Held by the children as well, so it says for sure that no Orthanc is left on these files; one may be about to end.
+    exec 9>"$folder/lock"
+    if command -v flock >/dev/null && ! flock --timeout 5 9; then
+        echo "farnet: another start.sh --ohif is using $folder; stop it first." >&2
+        return 2
+    fi
     write_orthanc_config "$folder" "$port"
     trap stop_children EXIT
     # Bash puts a trapped signal off until a command ends, but never one that 'wait' waits for.
@@ -32,14 +39,14 @@ run_beside_pacs() {
     return "$code"
 }
 
-# Server first, so that it loses no PACS while it answers; patience first, force after 15 s.
+# Server first, so that it loses no PACS while it answers; patience first, then force.
 stop_children() {
     trap '' HUP INT TERM
     local index child
     for ((index = ${#children[@]} - 1; index >= 0; index--)); do
         child="${children[index]}"
         kill "$child" 2>/dev/null || continue
-        for _ in $(seq 150); do kill -0 "$child" 2>/dev/null || break; sleep 0.1; done
+        for _ in $(seq $((PATIENCE_S * 10))); do kill -0 "$child" 2>/dev/null || break; sleep 0.1; done
         kill -KILL "$child" 2>/dev/null || true
     done
     wait

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from importlib.resources import files
@@ -11,8 +12,7 @@ from pathlib import Path
 from monailabel_app.errors import NotFoundError
 
 INDEX = "index.html"
-_BASE = re.compile(r"""PUBLIC_URL\s*=\s*["']([^"']*)["']""")
-_MAIN_SCRIPT = re.compile(r"app\.bundle\..*js")
+_BASE = re.compile(rb"""PUBLIC_URL\s*=\s*["']([^"']*)["']""")
 
 
 @dataclass(frozen=True)
@@ -28,29 +28,26 @@ class Build:
     @cached_property
     def base(self) -> str:
         """The path that it was built for: ``/`` on npm, ``/ohif/`` in the package of MONAI Label."""
-        found = _BASE.search((self.folder / INDEX).read_text(encoding="utf-8"))
-        return found[1] if found else "/"
+        found = _BASE.search((self.folder / INDEX).read_bytes())
+        return found[1].decode() if found else "/"
 
     @cached_property
     def takes_panels(self) -> bool:
         """Whether the configuration can add panels to OHIF's own modes; before 3.13 OHIF does not start with that."""
-        scripts = (path for path in self.folder.glob("app.bundle.*js") if _MAIN_SCRIPT.fullmatch(path.name))
-        return any(b"applyModeCustomizations" in path.read_bytes() for path in scripts)
+        return any(b"applyModeCustomizations" in script.read_bytes() for script in self.folder.glob("app.bundle*.js"))
 
     def file(self, name: str) -> Path | None:
         """A file of the build; None where there is none of that name."""
         return file_inside(self.folder, name)
 
     def rewritten(self, file: Path, base: str) -> bytes | None:
-        """The start page or the main script, changed to lie at ``base``; None where nothing is to be changed.
+        """A page, script or style that tells where the build lies, changed to ``base``; None for all other files.
 
-        Only a build that is not minified can be moved like this, which those on npm are not.
+        Only a build that is not minified can be moved like this, as those on npm are.
         """
-        if self.base == base:
+        if self.base == base or file.suffix not in _MOVED:
             return None
-        if file.name == INDEX:
-            return _moved_page(file, self.base, base)
-        return _moved_script(file, self.base, base) if _MAIN_SCRIPT.fullmatch(file.name) else None
+        return _rewritten(file, file.stat().st_mtime_ns, self.base, base)
 
 
 def file_inside(folder: Path, name: str) -> Path | None:
@@ -88,15 +85,28 @@ def _build(folder: Path, _changed: int) -> Build:
     return Build(folder)
 
 
-@lru_cache(maxsize=4)
-def _moved_page(file: Path, old: str, new: str) -> bytes:
-    text = file.read_text(encoding="utf-8")
-    text = re.sub(rf'\b(src|href|content)="{re.escape(old)}(?!/)', rf'\1="{new}', text)
-    return _BASE.sub(f'PUBLIC_URL="{new}"', text).encode()
+@lru_cache(maxsize=256)
+def _rewritten(file: Path, _changed: int, old: str, new: str) -> bytes | None:
+    content = file.read_bytes()
+    moved = _MOVED[file.suffix](content, old.encode(), new.encode())
+    return None if moved == content else moved
 
 
-@lru_cache(maxsize=4)
-def _moved_script(file: Path, old: str, new: str) -> bytes:
-    return file.read_bytes().replace(
-        f'__webpack_require__.p = "{old}"'.encode(), f'__webpack_require__.p = "{new}"'.encode()
-    )
+def _moved_page(content: bytes, old: bytes, new: bytes) -> bytes:
+    linked = re.sub(rb'\b(src|href|content)="' + re.escape(old) + rb"(?!/)", rb'\1="' + new, content)
+    return _BASE.sub(b'PUBLIC_URL="%s"' % new, linked)
+
+
+def _moved_script(content: bytes, old: bytes, new: bytes) -> bytes:
+    return content.replace(b'__webpack_require__.p = "%s"' % old, b'__webpack_require__.p = "%s"' % new)
+
+
+def _moved_style(content: bytes, old: bytes, new: bytes) -> bytes:
+    return re.sub(rb"\burl\(" + re.escape(old) + rb"(?!/)", b"url(" + new, content)
+
+
+_MOVED: dict[str, Callable[[bytes, bytes, bytes], bytes]] = {
+    ".html": _moved_page,
+    ".js": _moved_script,
+    ".css": _moved_style,
+}

@@ -1,5 +1,6 @@
 """A real PACS for tests: Orthanc with its DICOMweb plugin, a process of its own on a free port of 127.0.0.1."""
 
+import io
 import json
 import os
 import shutil
@@ -7,15 +8,18 @@ import socket
 import subprocess
 import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pydicom
 import pytest
 import requests
 
-from tests.viewers.certificate import make_certificate
+from tests.viewers.tls import tls_in_front
+
+__all__ = ["Orthanc", "find_orthanc", "free_port", "running_orthanc", "tls_in_front"]
 
 STARTUP_S = 60
 PLUGIN = "libOrthancDicomWeb.so"
@@ -45,47 +49,35 @@ class Orthanc:
     Args:
         folder: for its configuration, log and files.
         login: name and password that every request needs.
-        tls: speak https with a certificate of its own, see :attr:`trusted`.
         more: further elements of Orthanc's configuration.
 
     Attributes:
-        url: its address, always the same.
-        trusted: the certificate for a client to trust; None without TLS.
-        requests: a session with login and certificate.
+        port: where it listens, always the same.
+        url: its address.
+        requests: a session with the login.
         log: the file of what it says.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        login: tuple[str, str] | None = None,
-        tls: bool = False,
-        more: dict[str, Any] | None = None,
-    ) -> None:
+    def __init__(self, folder: Path, login: tuple[str, str] | None = None, more: dict[str, Any] | None = None) -> None:
         self._program, plugin = find_orthanc()
         self._process: subprocess.Popen[bytes] | None = None
         self._folder = folder
         (folder / "storage").mkdir(parents=True, exist_ok=True)
         self.log = folder / "orthanc.log"
-        port = free_port()
-        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{port}"
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
         self.requests = requests.Session()
         self.requests.trust_env = False
         self.requests.auth = login
-        self.trusted, both = make_certificate(folder) if tls else (None, None)
-        if self.trusted:
-            self.requests.verify = str(self.trusted)
         config: dict[str, Any] = {
             "Name": "FARNet tests",
             "StorageDirectory": str(folder / "storage"),
             "IndexDirectory": str(folder / "storage"),
-            "HttpPort": port,
+            "HttpPort": self.port,
             "DicomServerEnabled": False,
             "RemoteAccessAllowed": False,
             "AuthenticationEnabled": login is not None,
             "RegisteredUsers": dict([login]) if login else {},
-            "SslEnabled": tls,
-            "SslCertificate": str(both or ""),
             "Plugins": [str(plugin)],
             "DicomWeb": {"Enable": True, "Root": "/dicom-web/"},
         }
@@ -99,7 +91,7 @@ class Orthanc:
     # --- alive and dead ------------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Start and wait until it answers; after :meth:`kill` or :meth:`stop` on the same files and port."""
+        """Start and wait until it answers; after :meth:`kill` on the same files and port."""
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [self._program, str(self._folder / "orthanc.json")], cwd=self._folder, stdout=log, stderr=log
@@ -120,15 +112,6 @@ class Orthanc:
             self._process.kill()
             self._process.wait()
 
-    def stop(self) -> None:
-        """End it in order; at once where it does not."""
-        if self._process:
-            self._process.terminate()
-            try:
-                self._process.wait(20)
-            except subprocess.TimeoutExpired:
-                self.kill()
-
     # --- what it holds -------------------------------------------------------------------------------------------
 
     def get(self, path: str) -> Any:
@@ -137,13 +120,13 @@ class Orthanc:
         response.raise_for_status()
         return response.json()
 
-    def upload(self, *files: Path) -> list[str]:
+    def store(self, *files: Path) -> list[str]:
         """Store files by the REST interface: Orthanc's own identifiers of the instances."""
         stored = []
         for file in files:
             response = self.requests.post(f"{self.url}/instances", data=file.read_bytes(), timeout=60)
             assert response.status_code == 200, f"{file.name}: {response.text}"
-            stored.append(response.json()["ID"])
+            stored.append(str(response.json()["ID"]))
         return stored
 
     def stow(self, *files: Path) -> requests.Response:
@@ -164,10 +147,9 @@ class Orthanc:
         )
 
     def instances(self, modality: str | None = None) -> list[dict[str, str]]:
-        """Tags of all instances (SOPInstanceUID, SeriesInstanceUID, StudyInstanceUID, Modality, PatientID) and, as
-        ``ID``, Orthanc's own identifier; of one modality where asked for."""
+        """The tags of all instances, by keyword, or of those of one modality; ``ID`` is Orthanc's own identifier."""
         found = [
-            {"ID": identifier, **self.get(f"/instances/{identifier}/simplified-tags")}
+            {**self.get(f"/instances/{identifier}/simplified-tags"), "ID": identifier}
             for identifier in self.get("/instances")
         ]
         return [tags for tags in found if modality in (None, tags.get("Modality"))]
@@ -178,20 +160,26 @@ class Orthanc:
         response.raise_for_status()
         return response.content
 
-    def delete(self, identifiers: Iterable[str]) -> None:
-        """Forget instances."""
-        for identifier in identifiers:
-            self.requests.delete(f"{self.url}/instances/{identifier}", timeout=60).raise_for_status()
+    def reports(self) -> list[pydicom.Dataset]:
+        """All structured reports."""
+        return [pydicom.dcmread(io.BytesIO(self.file(tags["ID"]))) for tags in self.instances("SR")]
+
+    def delete(self, uid: str) -> None:
+        """Forget an instance, by its SOP instance UID."""
+        found = self.requests.post(f"{self.url}/tools/lookup", data=uid, timeout=60).json()
+        for match in found:
+            if match["Type"] == "Instance":
+                self.requests.delete(f"{self.url}{match['Path']}", timeout=60).raise_for_status()
 
 
 @contextmanager
 def running_orthanc(
-    folder: Path, login: tuple[str, str] | None = None, tls: bool = False, more: dict[str, Any] | None = None
+    folder: Path, login: tuple[str, str] | None = None, more: dict[str, Any] | None = None
 ) -> Iterator[Orthanc]:
     """A PACS that ends with the block, however that ends; see :class:`Orthanc`."""
-    pacs = Orthanc(folder, login, tls, more)
+    pacs = Orthanc(folder, login, more)
     try:
         pacs.start()
         yield pacs
     finally:
-        pacs.stop()
+        pacs.kill()  # to end in order takes it 2.5 s, and nobody needs its files any more

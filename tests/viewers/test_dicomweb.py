@@ -1,7 +1,6 @@
 """Studies on a real Orthanc: what is listed and fetched, where labels go, and what happens while it is away."""
 
 import logging
-import subprocess
 import threading
 from pathlib import Path
 
@@ -18,7 +17,8 @@ from monailabel_app.datastores.pacs import PacsAwayError, PacsRefusedError
 from monailabel_app.errors import ConflictError, NotFoundError, StudiesError
 from tests.tiny import CEPH
 from tests.viewers.dicoms import save_radiograph
-from tests.viewers.orthanc import running_orthanc, tls_in_front
+from tests.viewers.orthanc import running_orthanc
+from tests.viewers.tls import make_certificate, tls_in_front
 
 FINAL = "final"
 
@@ -315,13 +315,7 @@ class TestAway:
     def test_tls_needs_a_trusted_certificate(self, orthanc, opened, tmp_path, film, monkeypatch):
         dataset = save_radiograph(tmp_path / "one", film)
         orthanc.store(tmp_path / "one")
-        key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-        request = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
-        request += ["-addext", "subjectAltName=DNS:localhost", "-keyout", str(key), "-out", str(certificate)]
-        try:
-            subprocess.run(request, check=True, capture_output=True)
-        except FileNotFoundError:
-            pytest.skip("no openssl here to make a certificate")
+        certificate, key = make_certificate(tmp_path)
         monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
         monkeypatch.delenv("CURL_CA_BUNDLE", raising=False)
         with tls_in_front(orthanc.port, certificate, key) as port:

@@ -1,40 +1,81 @@
-/** Elements in plain DOM, and the one that React needs to let us have a place of our own. */
+/** Elements of the panel. Text goes in as text, never as HTML: names come from files and servers. */
 
-/** `h('button', {onclick, 'data-cy': 'x'}, 'text', child)`; text never becomes markup. */
-export function h(tag, properties = {}, ...children) {
-  const element = document.createElement(tag);
-  for (const [key, value] of Object.entries(properties)) {
-    if (key in element && !key.includes('-')) element[key] = value;
-    else if (value != null) element.setAttribute(key, value);
+/**
+ * An element.
+ * @param {string} tag
+ * @param {object} [properties] of the element; `cy` is its name for tests, `on` its listeners by event, `aria` by name.
+ * @param {...(Node | string)} children
+ * @returns {HTMLElement}
+ */
+export function element(tag, { cy, on = {}, aria = {}, ...properties } = {}, ...children) {
+  const made = Object.assign(document.createElement(tag), properties);
+  if (cy) {
+    made.dataset.cy = `farnet-${cy}`;
   }
-  element.append(...children.filter(child => child != null));
-  return element;
-}
-
-/** A select whose options are replaced, the choice kept where it is still there. */
-export function fill(select, values, chosen = select.value) {
-  select.replaceChildren(...values.map(value => h('option', { value }, value)));
-  if (values.includes(chosen)) select.value = chosen;
+  Object.entries(on).forEach(([event, listener]) => made.addEventListener(event, listener));
+  Object.entries(aria).forEach(([name, value]) => made.setAttribute(`aria-${name}`, value));
+  made.append(...children);
+  return made;
 }
 
 /**
- * A React element that hands its DOM node to `mount`, and null when the node goes.
- *
- * OHIF shares no React with extensions that it loads at run time. Up to React 18, which OHIF 3.13 has, an element is a plain
- * object with the mark 'react.element'. React 19 has another mark, and `ref` among the properties; nothing on a page
- * tells its version unless it shows `window.React`.
+ * A button.
+ * @param {string} cy
+ * @param {string} text
+ * @param {string} title
+ * @param {() => void} click
+ * @param {object} [more] properties
  */
-export function ownElement(mount) {
-  const latest = Number.parseInt(window.React?.version, 10) >= 19;
-  const ref = node => mount(node);
-  const style = { height: '100%', overflow: 'auto' };
+export function button(cy, text, title, click, more = {}) {
+  return element('button', { cy, type: 'button', textContent: text, title, on: { click }, ...more });
+}
+
+/**
+ * A choice with its name before it.
+ * @param {string} cy
+ * @param {string} text
+ * @param {(value: string) => void} chosen
+ * @returns {{field: HTMLElement, select: HTMLSelectElement}}
+ */
+export function choice(cy, text, chosen) {
+  const select = element('select', { cy, on: { change: () => chosen(select.value) } });
+  return { field: element('label', { className: 'farnet-field' }, element('span', {}, text), select), select };
+}
+
+/**
+ * Put options into a choice, where they are not there already.
+ * @param {HTMLSelectElement} select
+ * @param {[string, string][]} options value and text of each
+ * @param {string} value the chosen one
+ */
+export function fill(select, options, value) {
+  const present = [...select.options].map(option => [option.value, option.text]);
+  if (JSON.stringify(present) !== JSON.stringify(options)) {
+    select.replaceChildren(...options.map(([key, text]) => new Option(text, key)));
+  }
+  select.value = value;
+}
+
+/**
+ * A bar with its name before it and a figure on it.
+ * @param {string} cy
+ * @param {string} text
+ */
+export function bar(cy, text) {
+  const done = element('div', { className: 'farnet-bar-done' });
+  const figure = element('span', { className: 'farnet-bar-figure' });
+  const whole = element('div', { cy, className: 'farnet-bar', role: 'progressbar', aria: { label: text } }, done, figure);
+  const field = element('div', { className: 'farnet-field' }, element('span', {}, text), whole);
   return {
-    $$typeof: Symbol.for(latest ? 'react.transitional.element' : 'react.element'),
-    type: 'div',
-    key: null,
-    ref: latest ? undefined : ref,
-    props: latest ? { style, ref } : { style },
-    _owner: null,
-    _store: {},
+    field,
+    /** @param {number} share 0 to 1 @param {string} words what the figure says @param {string} title in full */
+    set(share, words, title) {
+      const percent = Math.round(100 * Math.min(1, Math.max(0, share || 0)));
+      done.style.width = `${percent}%`;
+      figure.textContent = words;
+      field.title = title;
+      whole.setAttribute('aria-valuenow', String(percent));
+      whole.setAttribute('aria-valuetext', title);
+    },
   };
 }

@@ -1,119 +1,119 @@
+/** How landmarks look in the image: coloured by confidence, with names, the set's lines, and a ring for the current one. */
+import { annotationOf, TOOL } from './points.js';
+import { isLeft, isPlaced, Status, statusOf } from './review.js';
+import { imageOf } from './viewing.js';
+
+const DECIDED = 'rgb(90, 204, 230)';
+const SKIPPED = 'rgb(130, 150, 200)';
+const UNKNOWN = 'rgb(255, 120, 90)';
+const LINE = { color: 'rgb(150, 175, 220)', lineWidth: 1, width: 1 };
+const TEXT = { fontFamily: 'Inter, Helvetica, Arial, sans-serif', fontSize: '12px', padding: 0, background: 'rgba(0, 0, 0, 0.45)' };
+const NAME_OFFSET = [14, -7];
+const RING_PX = 12;
+
+/** @type {WeakSet<object>} tools that draw landmarks */
+const dressed = new WeakSet();
+/** @type {import('./session.js').Session | null} */
+let scene = null;
+
 /**
- * How landmarks look: a small ring in the colour of its confidence, its name beside it, the lines of the landmark set.
- *
- * OHIF's own Probe writes "(i, j, k) value" and moves texts of near points far away. Only points of ours are drawn here.
+ * The colour of a landmark: from orange where the model is unsure to yellow where it is sure; another once an annotator
+ * has decided.
+ * @param {import('./review.js').Row} row
  */
-
-const TOOL = 'Probe';
-const LETTER_WIDTH = 6.4;
-const LINE_HEIGHT = 14;
-const FONT = { fontSize: '12px', fontFamily: 'Inter, Helvetica, Arial, sans-serif' };
-
-/** What is drawn beside the points; the panel changes it. */
-export const look = { lines: [], names: new Map(), showNames: true, showLines: true };
-
-/** Red for no confidence, through yellow, to green; a person's own points are blue. */
-export function colour({ confidence }, moved = false) {
-  return confidence == null || moved ? 'rgb(90, 204, 230)' : `hsl(${Math.round(120 * confidence)}, 95%, 55%)`;
-}
-
-/** Take over the drawing of our points in every tool group that has Probes; calling it again changes nothing. */
-export function takeOver({ toolGroupService }, isMoved) {
-  for (const id of toolGroupService.getToolGroupIds()) {
-    const group = toolGroupService.getToolGroup(id);
-    const tool = group?.hasTool?.(TOOL) ? group.getToolInstance(TOOL) : null;
-    if (tool && !tool.farnet) {
-      tool.farnet = true;
-      extend(tool, isMoved);
-    }
+export function colourOf(row) {
+  const status = statusOf(row);
+  if (status === Status.TO_PLACE) {
+    return UNKNOWN;
   }
+  if (!isLeft(row)) {
+    return status === Status.SKIPPED ? SKIPPED : DECIDED;
+  }
+  const confidence = row.confidence ?? 1;
+  return `hsl(${Math.round(12 + 46 * Math.min(1, confidence))}, 100%, 60%)`;
 }
 
-function extend(tool, isMoved) {
-  const stock = tool.renderAnnotation;
-  const filter = tool.filterInteractableAnnotationsForElement;
-  tool.renderAnnotation = (enabled, svg) => {
-    const { element } = enabled.viewport;
-    const { state, visibility } = window.cornerstoneTools.annotation;
-    const all = filter.call(tool, element, state.getAnnotations(TOOL, element) ?? []) ?? [];
-    const ours = all.filter(({ data, annotationUID }) => data.farnet && (visibility.isAnnotationVisible(annotationUID) ?? true));
-    let drawn = false;
-    if (all.some(({ data }) => !data.farnet)) {
-      // The stock drawing asks this filter which annotations there are.
-      tool.filterInteractableAnnotationsForElement = (...given) =>
-        filter.apply(tool, given)?.filter(({ data }) => !data.farnet);
-      try {
-        drawn = stock.call(tool, enabled, svg);
-      } finally {
-        tool.filterInteractableAnnotationsForElement = filter;
-      }
+/**
+ * Let the tools that are there now draw a session's landmarks.
+ * @param {import('./session.js').Session} session
+ */
+export function drawScene(session) {
+  scene = session;
+  const { toolGroupService } = session.services;
+  toolGroupService
+    .getToolGroupIds()
+    .map(id => toolGroupService.getToolGroup(id))
+    .filter(group => group?.hasTool(TOOL))
+    .forEach(group => dress(group.getToolInstance(TOOL)));
+}
+
+/**
+ * Let a Probe draw our names in place of its own text, and our lines under the points. Points, statistics and the events
+ * that follow from them stay the tool's: without them OHIF would not hear of a drag.
+ */
+function dress(tool) {
+  if (dressed.has(tool)) {
+    return;
+  }
+  dressed.add(tool);
+  const { renderAnnotation } = tool;
+  tool.renderAnnotation = (enabledElement, svg) => {
+    const points = landmarksIn(enabledElement.viewport);
+    drawLines(svg, points);
+    points.forEach(({ uid, row }) => colour(uid, colourOf(row)));
+    const ownText = tool.configuration.getTextLines;
+    const ours = new Set(points.map(({ data }) => data));
+    tool.configuration.getTextLines = (data, ...more) => (ours.has(data) ? null : ownText(data, ...more));
+    let drawn;
+    try {
+      drawn = renderAnnotation(enabledElement, svg);
+    } finally {
+      tool.configuration.getTextLines = ownText;
     }
-    if (look.showLines) drawLines(enabled, svg, ours);
-    const taken = ours.map(({ data }) => around(enabled.viewport.worldToCanvas(data.handles.points[0])));
-    ours.forEach(annotation => drawPoint(tool, enabled, svg, annotation, isMoved(annotation), taken));
-    return drawn || ours.length > 0;
+    points.filter(({ isVisible }) => isVisible).forEach(point => drawName(svg, point));
+    return drawn || points.length > 0;
   };
 }
 
-function drawPoint(tool, enabled, svg, annotation, isMoved, taken) {
-  const { drawing, annotation: annotations } = window.cornerstoneTools;
-  const { annotationUID, data } = annotation;
-  keepFresh(tool, enabled, annotation);
-  const at = enabled.viewport.worldToCanvas(data.handles.points[0]);
-  const chosen = annotation.highlighted || annotations.selection.isAnnotationSelected(annotationUID);
-  const color = colour(data.farnet, isMoved);
-  const ring = chosen ? { handleRadius: '7', lineWidth: 2.5 } : { handleRadius: '4', lineWidth: 1.5 };
-  drawing.drawHandles(svg, annotationUID, '0', [at], { color, ...ring });
-  if (!look.showNames && !chosen) return;
-  const name = (chosen ? data.farnet.name : look.names.get(data.farnet.name)) ?? data.farnet.name;
-  const text = data.farnet.state === 'occluded' ? `${name} (occluded)` : name;
-  drawing.drawTextBox(svg, annotationUID, '1', [text], freePlace(at, text, taken), { color, padding: 0, background: 'rgba(0, 0, 0, 0.5)', ...FONT });
+/** The landmarks of the image that a viewport shows, and where they are in it. */
+function landmarksIn(viewport) {
+  const label = scene?.labels.get(imageOf(viewport.getCurrentImageId?.()));
+  return (label?.rows ?? []).filter(isPlaced).flatMap(row => {
+    const uid = scene.points.uidOf(row);
+    const annotation = uid && annotationOf(uid);
+    if (!annotation) {
+      return [];
+    }
+    const { data, isVisible = true } = annotation;
+    return [{ label, row, uid, data, isVisible, at: viewport.worldToCanvas(data.handles.points[0]) }];
+  });
 }
 
-/** The corner of a name beside its point where it covers no other name or point, if there is such a place. */
-function freePlace([x, y], text, taken) {
-  const [width, height, gap] = [text.length * LETTER_WIDTH, LINE_HEIGHT, 8];
-  const corners = [
-    [x + gap, y - height / 2],
-    [x - gap - width, y - height / 2],
-    [x + gap, y + gap / 2],
-    [x + gap, y - height - gap / 2],
-    [x - gap - width, y + gap / 2],
-    [x - gap - width, y - height - gap / 2],
-  ];
-  const boxes = corners.map(([left, top]) => ({ left, top, right: left + width, bottom: top + height }));
-  const free = boxes.findIndex(box => !taken.some(other => overlap(box, other)));
-  const index = Math.max(0, free);
-  taken.push(boxes[index]);
-  return corners[index];
+function colour(uid, color) {
+  const style = { color, colorHighlighted: color, colorSelected: color };
+  window.cornerstoneTools.annotation.config.style.setAnnotationStyles(uid, style);
 }
 
-const around = ([x, y]) => ({ left: x - 4, top: y - 4, right: x + 4, bottom: y + 4 });
-
-const overlap = (a, b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
-
-/** Without these numbers Cornerstone tells nobody that a point has been moved. */
-function keepFresh(tool, enabled, annotation) {
-  const { data } = annotation;
-  if (!annotation.invalidated && Object.keys(data.cachedStats).length) return;
-  const target = tool.getTargetId(enabled.viewport);
-  data.cachedStats[target] ??= { Modality: null, index: null, value: null };
-  try {
-    tool._calculateCachedStats(annotation, enabled.viewport.getRenderingEngine(), enabled);
-  } catch {
-    annotation.invalidated = false; // an image that is being taken down
-  }
-}
-
-function drawLines({ viewport }, svg, points) {
-  const byName = new Map(points.map(annotation => [annotation.data.farnet.name, annotation]));
-  for (const { landmarks } of look.lines) {
-    const placed = landmarks.map(name => byName.get(name)).filter(Boolean);
-    placed.slice(1).forEach((end, index) => {
-      const start = placed[index];
-      const ends = [start, end].map(({ data }) => viewport.worldToCanvas(data.handles.points[0]));
-      const options = { color: 'rgba(140, 190, 255, 0.75)', width: 1 };
-      window.cornerstoneTools.drawing.drawLine(svg, start.annotationUID, `to-${end.annotationUID}`, ...ends, options);
+function drawLines(svg, points) {
+  const byName = new Map(points.map(point => [point.row.name, point]));
+  (points[0]?.label.set?.lines ?? []).forEach(({ name, landmarks }) => {
+    landmarks.slice(1).forEach((to, index) => {
+      const [start, end] = [byName.get(landmarks[index]), byName.get(to)];
+      if (start && end) {
+        window.cornerstoneTools.drawing.drawLine(svg, start.uid, `${name} ${index}`, start.at, end.at, LINE);
+      }
     });
+  });
+}
+
+function drawName(svg, { row, uid, at }) {
+  const { drawing } = window.cornerstoneTools;
+  const color = colourOf(row);
+  if (row.name === scene.current) {
+    drawing.drawCircle(svg, uid, 'current', at, RING_PX, { color: 'rgb(255, 255, 255)', lineWidth: 1.5 });
+  }
+  const text = row.name === scene.current || scene.names === 'full' ? row.name : row.abbreviation;
+  if (scene.names !== 'none' || row.name === scene.current) {
+    drawing.drawTextBox(svg, uid, 'name', [text], [at[0] + NAME_OFFSET[0], at[1] + NAME_OFFSET[1]], { ...TEXT, color });
   }
 }

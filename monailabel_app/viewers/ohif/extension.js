@@ -33,7 +33,7 @@ export default {
     return [
       {
         name: 'landmarks',
-        iconName: 'tab-linear',
+        iconName: 'tool-probe',
         iconLabel: 'Landmarks',
         label: 'MONAI Label',
         component: domElement(managers.extensionManager, mount),

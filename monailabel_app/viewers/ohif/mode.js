@@ -1,65 +1,64 @@
 /**
- * The mode "MONAI Label landmarks": OHIF's basic viewer for radiographs, with our panel open beside the image.
- *
- * Without measurement tracking, which would ask whether to track each point and take the panel's place for the answer.
+ * OHIF mode "MONAI Label landmarks" at /landmarks: OHIF's basic mode with our panel, for radiographs. Named by its address
+ * in OHIF's app-config.js: `modes: ['http://server:8000/ohif/farnet/mode.js']`.
  */
-
-const EXTENSION = new URL('./extension.js', import.meta.url).href;
+const ID = 'farnet.mode';
+const ROUTE = 'landmarks';
 const PANEL = 'farnet.extension.panelModule.landmarks';
-const MEASUREMENTS = 'extension-cornerstone.panelModule.panelMeasurement';
-const MODALITIES = ['CR', 'DX', 'RG', 'PX', 'IO', 'OT', 'SC'];
+const EXTENSION = new URL('./extension.js', import.meta.url).href; // OHIF imports a mode's extensions by their keys
+const BASES = ['@ohif/mode-basic', '@ohif/mode-longitudinal']; // the first is new in 3.12
+const RADIOGRAPHS = ['CR', 'DX', 'RG', 'PX', 'IO'];
+
+/** Measurement tracking asks about each new point, and takes the focus from our panel: the plain parts do not. */
 const UNTRACKED = {
-  '@ohif/extension-measurement-tracking.viewportModule.cornerstone-tracked':
-    '@ohif/extension-cornerstone.viewportModule.cornerstone',
-  '@ohif/extension-measurement-tracking.panelModule.seriesList':
-    '@ohif/extension-default.panelModule.seriesList',
+  '@ohif/extension-measurement-tracking.viewportModule.cornerstone-tracked': '@ohif/extension-cornerstone.viewportModule.cornerstone',
+  '@ohif/extension-measurement-tracking.panelModule.seriesList': '@ohif/extension-default.panelModule.seriesList',
 };
+const untracked = name => UNTRACKED[name] ?? name;
 
 export default {
-  id: 'farnet.mode',
+  id: ID,
 
   async modeFactory({ loadModules }) {
     const base = await baseMode(loadModules);
     const [route] = base.routes;
     return {
       ...base,
-      id: 'farnet.mode',
-      routeName: 'landmarks',
+      id: ID,
+      routeName: ROUTE,
       displayName: 'MONAI Label landmarks',
       hide: false,
-      extensions: { ...base.extensions, [EXTENSION]: '*' }, // OHIF imports its keys, so the address and not the id
+      extensions: { ...base.extensions, [EXTENSION]: '*' },
       isValidMode: ({ modalities }) => ({
-        valid: modalities.split('\\').some(modality => MODALITIES.includes(modality)),
-        description: 'For radiographs: CR, DX, RG, PX, IO and secondary captures',
+        valid: modalities.split('\\').some(modality => RADIOGRAPHS.includes(modality)),
+        description: `For radiographs (${RADIOGRAPHS.join(', ')})`,
       }),
-      routes: [{ ...route, path: 'landmarks', layoutTemplate: (...given) => withPanel(route.layoutTemplate(...given)) }],
+      routes: [{ ...route, path: ROUTE, layoutTemplate: async (...args) => withPanel(await route.layoutTemplate(...args)) }],
     };
   },
 };
 
-/** The basic viewer; before OHIF 3.12 there was only the longitudinal one. */
 async function baseMode(loadModules) {
-  for (const name of ['@ohif/mode-basic', '@ohif/mode-longitudinal']) {
-    const [found] = await loadModules([name]).catch(() => []);
-    if (found) return found.modeInstance ?? found.modeFactory({ modeConfiguration: {}, loadModules });
+  for (const name of BASES) {
+    const [module] = await loadModules([name]).catch(() => []);
+    if (module) {
+      return module.modeInstance ?? module.modeFactory({ modeConfiguration: {}, loadModules });
+    }
   }
-  throw new Error('This OHIF has neither the basic nor the longitudinal mode.');
+  throw new Error(`This OHIF has none of the modes ${BASES.join(', ')} to build on.`);
 }
 
-async function withPanel(template) {
-  const layout = await template;
-  const { leftPanels = [], rightPanels = [], viewports } = layout.props;
+function withPanel({ props, ...layout }) {
+  const measurements = (props.rightPanels ?? []).filter(name => /cornerstone\.panelModule\.panelMeasurement/.test(name));
   return {
     ...layout,
     props: {
-      ...layout.props,
-      leftPanels: leftPanels.map(untracked),
-      viewports: viewports.map(viewport => ({ ...viewport, namespace: untracked(viewport.namespace) })),
-      rightPanels: [PANEL, ...rightPanels.filter(panel => String(panel).includes(MEASUREMENTS))],
+      ...props,
+      leftPanels: (props.leftPanels ?? []).map(untracked),
+      rightPanels: [PANEL, ...measurements],
       rightPanelClosed: false,
       rightPanelDefaultClosed: false,
+      viewports: props.viewports.map(viewport => ({ ...viewport, namespace: untracked(viewport.namespace) })),
     },
   };
 }
-
-const untracked = name => UNTRACKED[name] ?? name;

@@ -1,0 +1,89 @@
+/** Active learning: the next sample, the training and how far it is, in the words of MONAI Label's own plugin. */
+import { bar, button, choice, element, fill } from './dom.js';
+
+const POLL_MS = 3000;
+
+export class Training {
+  #timer = null;
+  #running = false;
+
+  /** @param {import('./session.js').Session} session */
+  constructor(session) {
+    this.session = session;
+    this.strategy = choice('strategy', 'Strategy', value => session.choose('strategy', value));
+    this.next = button('next-sample', 'Next Sample', 'Open the next radiograph to annotate', () => session.nextSample());
+    this.update = button('update-model', 'Update Model', 'Train the chosen model on all submitted labels', () =>
+      session.attempt(() => this.#toggle())
+    );
+    this.bars = { annotated: bar('annotated', 'Annotated'), epochs: bar('training', 'Training'), accuracy: bar('accuracy', 'Train Acc') };
+    this.node = element(
+      'section',
+      { aria: { label: 'Active learning' } },
+      element('h3', {}, 'Active Learning'),
+      this.strategy.field,
+      element('div', { className: 'farnet-buttons' }, this.next, this.update),
+      ...Object.values(this.bars).map(({ field }) => field)
+    );
+  }
+
+  /** See whether a training runs, which may have been started elsewhere. */
+  start() {
+    this.#soon(0);
+  }
+
+  /** The panel goes. */
+  stop() {
+    clearTimeout(this.#timer);
+  }
+
+  draw() {
+    const { info, strategy, busy, model } = this.session;
+    fill(this.strategy.select, Object.keys(info?.strategies ?? {}).map(name => [name, name]), strategy);
+    this.next.disabled = !strategy || busy;
+    this.update.disabled = !model;
+    this.update.textContent = this.#running ? 'Stop Training' : 'Update Model';
+    const { completed = 0, total = 0 } = info?.datastore ?? {};
+    this.bars.annotated.set(completed / total, `${completed} of ${total}`, `${completed} of ${total} radiographs have a submitted label`);
+    this.#drawTraining(info?.train_stats?.[model] ?? {});
+  }
+
+  #drawTraining({ epoch = 0, total_epochs: all = 0, best_metric: best = 0 }) {
+    const done = this.#running ? epoch : 0;
+    const epochs = this.#running ? `${epoch} of ${all} epochs` : 'not running';
+    this.bars.epochs.set(done / all, epochs, this.#running ? `${epochs} completed` : 'No training is running');
+    const share = `${Math.round(100 * best)}%`;
+    const told = best ? `${share} of the landmarks of held-out radiographs are found within the tolerance` : 'Not known yet';
+    this.bars.accuracy.set(best, best ? share : '', told);
+  }
+
+  async #toggle() {
+    const { session } = this;
+    if (await session.client.isTraining()) {
+      await session.client.stopTraining();
+      session.tell('Model update task STOPPED', 'success');
+    } else {
+      await session.client.train(session.model);
+      session.tell('Model update task STARTED', 'success');
+    }
+    this.#soon(0);
+  }
+
+  #soon(milliseconds) {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.session.attempt(() => this.#poll()), milliseconds);
+  }
+
+  async #poll() {
+    const was = this.#running;
+    this.#running = await this.session.client.isTraining();
+    if (this.#running || was) {
+      await this.session.refreshInfo();
+    }
+    if (was && !this.#running) {
+      this.session.tell('The training has ended', 'info');
+    }
+    if (this.#running) {
+      this.#soon(POLL_MS);
+    }
+  }
+}
