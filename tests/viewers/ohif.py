@@ -69,14 +69,17 @@ class Ohif:
         self.page.get_by_text("MONAI Label landmarks").first.click(timeout=SHOWN_MS)
         self.wait()
 
-    def open(self, study: str, mode: str = "landmarks") -> None:
-        """Open a study in a mode."""
+    def open(self, study: str, mode: str = "landmarks", panel: bool = True) -> None:
+        """Open a study in a mode, and wait for the image and, unless told otherwise, for our panel."""
         self.page.goto(f"{self.server}/ohif/{mode}?StudyInstanceUIDs={study}")
-        self.wait()
+        self.wait(panel)
 
-    def wait(self) -> None:
+    def wait(self, panel: bool = True) -> None:
         """Until an image is drawn and the panel has taken it up."""
         self.page.wait_for_function(RENDERED, timeout=SHOWN_MS)
+        if not panel:
+            self.page.wait_for_timeout(2000)
+            return
         self.page.wait_for_function(CONNECTED, timeout=SHOWN_MS)
         self.page.wait_for_timeout(700)  # a stored label is asked for
 
@@ -98,19 +101,19 @@ class Ohif:
 
     def tells(self, pattern: str, timeout_ms: int = 30_000) -> str:
         """Wait until the panel's status says something; what it says."""
-        status = "document.querySelector('[data-cy=farnet-status]')?.textContent"
+        return self.shows("status", pattern, timeout_ms)
+
+    def shows(self, part: str, pattern: str, timeout_ms: int = 30_000) -> str:
+        """Wait until a part of the panel shows something; what it shows."""
+        text = f"document.querySelector('[data-cy=farnet-{part}]')?.textContent"
         try:
-            self.page.wait_for_function(f"new RegExp({pattern!r}).test({status})", timeout=timeout_ms)
+            self.page.wait_for_function(f"new RegExp({pattern!r}).test({text})", timeout=timeout_ms)
         except Exception as error:
             picture = SCREENSHOTS / f"{int(time.time())}.png"
             self.page.screenshot(path=picture)
-            told = self.page.evaluate(f"{status} ?? null")
-            raise AssertionError(f"not told {pattern!r} but {told!r}; see {picture}; {self.errors}") from error
-        return str(self.page.evaluate(status))
-
-    def value(self, name: str) -> str:
-        """What stands beside a bar."""
-        return str(self.page.locator(f"[data-cy=farnet-{name}]").inner_text())
+            told = self.page.evaluate(f"{text} ?? null")
+            raise AssertionError(f"not {pattern!r} but {told!r}; see {picture}; {self.errors}") from error
+        return str(self.page.evaluate(text))
 
     def points(self) -> dict[str, dict[str, float]]:
         """Each point by its name: ``x``, ``y`` in pixels of the file, ``left``, ``top`` on the page."""

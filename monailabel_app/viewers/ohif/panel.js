@@ -96,6 +96,15 @@ class Panel {
     const { session } = this;
     this.model = choice('model', 'Model', value => session.choose('model', value));
     this.predict = button('predict', 'Predict', 'Let the model find the landmarks of this radiograph', () => session.predict());
+    this.annotator = element('input', {
+      cy: 'annotator',
+      autocomplete: 'name',
+      maxLength: 64,
+      placeholder: 'stands in the label',
+      value: session.annotator,
+      on: { change: () => session.choose('annotator', this.annotator.value.trim()) },
+    });
+    const annotator = element('label', { className: 'farnet-field' }, element('span', {}, 'Your name'), this.annotator);
     this.empty = button('empty-list', 'Empty List', 'Place all landmarks by hand: for the first radiographs, while there is no model yet', () =>
       session.emptyList()
     );
@@ -104,6 +113,7 @@ class Panel {
       { aria: { label: 'Model' } },
       element('h3', {}, 'Landmarks'),
       this.model.field,
+      annotator,
       element('div', { className: 'farnet-buttons' }, this.predict, this.empty)
     );
   }

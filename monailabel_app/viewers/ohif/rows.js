@@ -46,7 +46,7 @@ export class LandmarkTable {
       state.textContent = statusText(row);
       state.className = isLeft(row) ? 'farnet-left' : 'farnet-decided';
       line.dataset.state = statusOf(row);
-      name.toggleAttribute('aria-current', isCurrent);
+      name.setAttribute('aria-current', String(isCurrent));
       line.classList.toggle('farnet-current', isCurrent);
     }
     return line;

@@ -1,5 +1,5 @@
 /** The review of landmarks on one page of OHIF: which image, which label, which landmark, and what is done to it. */
-import { Client, CLIENT_ID } from './client.js';
+import { Client } from './client.js';
 import { drawScene } from './drawing.js';
 import { Label } from './label.js';
 import { Points } from './points.js';
@@ -32,10 +32,12 @@ export class Session {
   byConfidence = recall('order', 'worst') === 'worst';
   zoom = Number(recall('zoom', '3'));
   names = recall('names', 'full');
+  annotator = recall('annotator');
 
   #listeners = new Set();
   #stopWatching = null;
-  #loading = new Set();
+  /** Images whose label the server has been asked for. */
+  #asked = new Set();
 
   /**
    * @param {{services: object, extensionManager: object, commandsManager: object}} managers OHIF's
@@ -122,6 +124,7 @@ export class Session {
       }
       await this.refreshInfo();
       rememberServer(url);
+      this.#asked.clear();
       this.message = { sentence: `Connected to ${this.info.name}`, type: 'success' };
       this.#look();
     });
@@ -167,7 +170,7 @@ export class Session {
       return undefined;
     }
     return this.#wait('Submitting', async () => {
-      await this.client.submit(label.image, label.document(), { model: label.model, client_id: CLIENT_ID });
+      await this.client.submit(label.image, label.document(), { model: label.model, client_id: this.annotator });
       label.submitted();
       this.#redraw();
       this.tell('Label submitted', 'success');
@@ -197,7 +200,7 @@ export class Session {
     });
   }
 
-  /** A choice in the panel, remembered. @param {'model' | 'strategy' | 'zoom' | 'names'} name */
+  /** A choice in the panel, remembered. @param {'model' | 'strategy' | 'zoom' | 'names' | 'annotator'} name */
   choose(name, value) {
     this[name] = value;
     remember(name, String(value));
@@ -282,8 +285,7 @@ export class Session {
       if (isPlaced(this.row)) {
         this.#decide((label, row) => label.unset(row));
       }
-      this.placing = true;
-      this.changed();
+      this.#waitForClick(this.row);
     }
   }
 
@@ -292,13 +294,13 @@ export class Session {
     if (this.placing) {
       this.placing = false;
       this.#decide((label, row) => row.state === 'undefined' && label.bringBack(row));
+      this.#say('');
     }
   }
 
   /** A click while placing. @param {import('./viewing.js').Shown} shown @param {import('./viewing.js').Pixel} pixel */
   placeAt(shown, pixel) {
-    if (shown.image !== this.image || !isInside(shown, pixel)) {
-      this.tell(`Click on the radiograph to place ${this.current}`, 'info');
+    if (!isInside(shown, pixel)) {
       return;
     }
     this.#decide((label, row) => {
@@ -306,8 +308,13 @@ export class Session {
       row.before = null;
     });
     const waiting = nextRow(this.rows, this.current, row => row.state === 'undefined');
-    this.placing = Boolean(waiting);
-    this.go(waiting?.name ?? this.current, { look: false });
+    if (waiting) {
+      this.go(waiting.name, { look: false });
+      this.#waitForClick(waiting);
+    } else {
+      this.placing = false;
+      this.#say('All landmarks have a place');
+    }
   }
 
   /** Tell the annotator something. @param {string} sentence @param {'info' | 'success' | 'error'} type */
@@ -338,10 +345,20 @@ export class Session {
       return;
     }
     this.busy = true;
-    this.message = { sentence: `${what}…`, type: 'info' };
-    this.changed();
+    this.#say(`${what}…`);
     await this.attempt(work);
     this.busy = false;
+    this.changed();
+  }
+
+  #waitForClick({ name }) {
+    this.placing = true;
+    this.#say(`Click on the radiograph to place ${name}; Esc ends`);
+  }
+
+  /** In the panel only. */
+  #say(sentence) {
+    this.message = { sentence, type: 'info' };
     this.changed();
   }
 
@@ -385,6 +402,7 @@ export class Session {
 
   /** See which image is in the active viewport now, and bring its label. */
   #look() {
+    drawScene(this);
     const image = activeImage(this.services)?.image ?? null;
     if (image !== this.image) {
       this.stopPlacing();
@@ -393,20 +411,19 @@ export class Session {
       this.#show();
       this.changed();
     }
-    if (image && this.info && !this.labels.has(image) && !this.#loading.has(image)) {
+    if (image && this.info && !this.labels.has(image) && !this.#asked.has(image)) {
+      this.#asked.add(image);
       this.attempt(() => this.#load(image));
     }
   }
 
   async #load(image) {
-    this.#loading.add(image); // asked once, also where the server does not know the image
     const stored = await this.client.stored(image);
     if (stored.tag && !this.labels.has(image)) {
       const model = this.#modelFor(stored);
       this.#take(Label.stored(image, this.#setOf(model), stored), model);
       if (image === this.image) {
-        this.message = { sentence: this.label.origin, type: 'info' };
-        this.changed();
+        this.#say(this.label.origin);
       }
     }
   }
@@ -423,7 +440,6 @@ export class Session {
     const { label } = this;
     const [shown] = label ? viewportsOf(this.services, label.image) : [];
     if (shown) {
-      drawScene(this);
       this.points.show(label, shown);
     }
   }

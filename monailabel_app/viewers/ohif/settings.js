@@ -33,8 +33,13 @@ export function rememberServer(url) {
  * @throws {Error} it is none.
  */
 export function serverUrl(typed) {
-  const url = URL.canParse(typed.trim(), window.location.href) ? new URL(typed.trim(), window.location.href) : null;
-  if (!typed.trim() || !url || !/^https?:$/.test(url.protocol)) {
+  let url = null;
+  try {
+    url = new URL(typed.trim());
+  } catch {
+    // told below
+  }
+  if (!url || !/^https?:$/.test(url.protocol)) {
     throw new Error(`'${typed}' is no address of a server, such as http://127.0.0.1:8000/.`);
   }
   url.search = url.hash = '';

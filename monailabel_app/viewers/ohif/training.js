@@ -44,16 +44,21 @@ export class Training {
     this.update.textContent = this.#running ? 'Stop Training' : 'Update Model';
     const { completed = 0, total = 0 } = info?.datastore ?? {};
     this.bars.annotated.set(completed / total, `${completed} of ${total}`, `${completed} of ${total} radiographs have a submitted label`);
-    this.#drawTraining(info?.train_stats?.[model] ?? {});
+    const { epoch = 0, total_epochs: all = 0, best_metric: best } = info?.train_stats?.[model] ?? {};
+    this.#drawEpochs(epoch, all);
+    this.#drawAccuracy(best || accuracyOf(info?.models[model]));
   }
 
-  #drawTraining({ epoch = 0, total_epochs: all = 0, best_metric: best = 0 }) {
-    const done = this.#running ? epoch : 0;
-    const epochs = this.#running ? `${epoch} of ${all} epochs` : 'not running';
-    this.bars.epochs.set(done / all, epochs, this.#running ? `${epochs} completed` : 'No training is running');
-    const share = `${Math.round(100 * best)}%`;
-    const told = best ? `${share} of the landmarks of held-out radiographs are found within the tolerance` : 'Not known yet';
-    this.bars.accuracy.set(best, best ? share : '', told);
+  #drawEpochs(epoch, all) {
+    const epochs = `${epoch} of ${all} epochs`;
+    const [done, told, title] = this.#running ? [epoch / all, epochs, epochs] : [0, 'not running', 'No training is running'];
+    this.bars.epochs.set(done, told, title);
+  }
+
+  #drawAccuracy(share) {
+    const told = share ? `${Math.round(100 * share)}%` : 'not known yet';
+    const title = `${told}: landmarks of held-out radiographs that are found within the tolerance`;
+    this.bars.accuracy.set(share, told, title);
   }
 
   async #toggle() {
@@ -86,4 +91,9 @@ export class Training {
       this.#soon(POLL_MS);
     }
   }
+}
+
+/** What the served model had reached when it was trained; undefined where it does not say. */
+function accuracyOf(model) {
+  return Object.entries(model?.metrics ?? {}).find(([name]) => name.startsWith('val_sdr'))?.[1];
 }

@@ -1,0 +1,1 @@
+"""The files for containers, as far as they can be checked where none can run."""
