@@ -21,7 +21,7 @@ def ohif_config(root: str, *, takes_panels: bool) -> dict[str, Any]:
     plugin = f"{root}/ohif/farnet"
     panel = {"rightPanels": {"$unshift": [PANEL]}}
     config: dict[str, Any] = {
-        "routerBasename": f"{root}/ohif/",
+        "routerBasename": f"{root}/ohif",  # with a slash at its end OHIF would not know its own login page again
         "extensions": [f"{plugin}/extension.js"],
         "modes": [f"{plugin}/mode.js"],
         "monaiLabel": {"url": f"{root}/"},
@@ -41,7 +41,7 @@ def ohif_config(root: str, *, takes_panels: bool) -> dict[str, Any]:
         "dataSources": [_data_source(f"{root}/proxy/dicom")],
     }
     if settings.MONAI_LABEL_AUTH_ENABLE:
-        config["oidc"] = [_login(f"{root}/ohif")]
+        config["oidc"] = [_login()]
     return config
 
 
@@ -70,13 +70,13 @@ def _data_source(proxy: str) -> dict[str, Any]:
     }
 
 
-def _login(viewer: str) -> dict[str, Any]:
+def _login() -> dict[str, Any]:
     """OHIF logs in itself, at the realm that the server trusts: it needs the token for the images too."""
     return {
         "authority": settings.MONAI_LABEL_AUTH_REALM_URI,
         "client_id": settings.MONAI_LABEL_AUTH_CLIENT_ID,
-        "redirect_uri": f"{viewer}/callback",
-        "post_logout_redirect_uri": f"{viewer}/",
+        "redirect_uri": "/callback",  # both below routerBasename
+        "post_logout_redirect_uri": "/",
         "response_type": "code",
         "scope": "openid profile email",
         "automaticSilentRenew": True,
