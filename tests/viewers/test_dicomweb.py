@@ -12,6 +12,7 @@ from pydicom.uid import JPEG2000Lossless, XRayRadiationDoseSRStorage, generate_u
 from lib.formats.structured_report import report_dataset
 from lib.landmarks import Landmark, Landmarks, State
 from lib.radiographs import SpacingSource, read_radiograph
+from lib.trainers.samples import check_labels, labelled_samples
 from monailabel_app.datastores import pacs
 from monailabel_app.datastores.pacs import PacsAwayError, PacsRefusedError
 from monailabel_app.errors import ConflictError, NotFoundError, StudiesError
@@ -284,6 +285,23 @@ class TestAway:
             assert place.header(uid(unseen)).width == film.shape[1]
         studies.save_label(uid(seen), label(34.0), FINAL, {})
         assert restarted.landmarks(uid(seen))[0].x == 34.0
+
+    def test_a_training_asks_for_no_image_before_it_begins_and_does_without_none(
+        self, orthanc, opened, tmp_path, film, label
+    ):
+        for number in range(3):
+            dataset = save_radiograph(tmp_path / str(number), film)
+            orthanc.store(tmp_path / str(number))
+            opened(orthanc).save_label(uid(dataset), label(), FINAL, {})
+        elsewhere = opened(orthanc, "another machine")
+        check_labels(elsewhere, CEPH)
+        assert list((tmp_path / "another machine" / "images").iterdir()) == []
+        orthanc.kill()
+        check_labels(elsewhere, CEPH)
+        with pytest.raises(PacsAwayError):
+            labelled_samples(elsewhere, CEPH)
+        orthanc.start()
+        assert len(labelled_samples(elsewhere, CEPH)) == 3
 
     def test_a_server_that_comes_back_in_time_is_waited_for(self, orthanc, opened, tmp_path, film, label, monkeypatch):
         monkeypatch.setattr(pacs, "ATTEMPTS", 6)
