@@ -26,10 +26,9 @@ from monailabel_app.datastores.opening import check_studies, open_studies
 from monailabel_app.datastores.rules import ORIGINAL, checked_tag
 from monailabel_app.errors import ClientError, NotFoundError, client_errors
 from monailabel_app.routes import install_routes
+from monailabel_app.version import VERSION
 
 logger = logging.getLogger(__name__)
-
-VERSION = "0.1.0"
 
 
 class FARNetApp(MONAILabelApp):

@@ -59,7 +59,7 @@ class Report:
         description: of its series.
         person: its person observer, as a DICOM name; empty where nobody is named.
         device: its device observer, else the model or manufacturer of what wrote it.
-        by_machine: a device is named as its observer and no person, not even an unknown one.
+        by_machine: no person is named as its observer, not even an unknown one, nor was it made by hand in OHIF.
         algorithms: the algorithms, by name, that it says its groups come from.
         ours: written by this program.
         by_cornerstone: written by dcmjs, with which OHIF writes.
@@ -187,7 +187,9 @@ def _report(report: Dataset) -> Report:
         description=tree.plain(report, "SeriesDescription"),
         person=next((name for name in names if name.casefold() not in _NOBODY), ""),
         device=tree.text(root, known.DEVICE_NAME) or model_name or tree.plain(report, "Manufacturer"),
-        by_machine=known.DEVICE.value in observers and known.PERSON.value not in observers and not names,
+        by_machine=known.PERSON.value not in observers
+        and not names
+        and (known.DEVICE.value in observers or not by_cornerstone),
         algorithms=frozenset(words[0] for words in algorithms if words),
         ours=ours,
         by_cornerstone=by_cornerstone,

@@ -94,7 +94,7 @@ def report_dataset(
         content=_content(items, landmark_set, image, _observers(person, software)),
         series_instance_uid=generate_uid(),
         series_number=_SERIES_NUMBER,
-        series_description=known.plain_text(f"FARNet landmarks: {landmark_set.title}", 64),
+        series_description=description_of(landmark_set),
         sop_instance_uid=generate_uid(),
         instance_number=1,
         manufacturer=known.MANUFACTURER,
@@ -107,6 +107,11 @@ def report_dataset(
     )
     _describe(report, image, when or datetime.now(UTC))
     return report
+
+
+def description_of(landmark_set: LandmarkSet) -> str:
+    """The series description of our reports of a landmark set."""
+    return known.plain_text(f"FARNet landmarks: {landmark_set.title}", 64)
 
 
 def _check(landmarks: Landmarks, landmark_set: LandmarkSet, image: Dataset) -> None:

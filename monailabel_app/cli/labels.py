@@ -128,7 +128,10 @@ def _labels(
         yield _image_of(studies, name) or name, path, ""
         return
     report = parse_report(pydicom.dcmread(path))
-    known = {uid: image_id for uid in report.images if (image_id := _image_of(studies, uid)) is not None}
+    if report.by_machine:
+        raise ClientError("no person is named as the report's observer, and what a machine has found is no label.")
+    about = dict.fromkeys(point.image for point in report.points) if report.points else {}
+    known = {uid: image_id for uid in about if (image_id := _image_of(studies, uid)) is not None}
     if not known:
         raise ClientError("the radiograph that the report is about is not among the studies.")
     for image_id in known.values():

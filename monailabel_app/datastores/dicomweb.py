@@ -20,12 +20,14 @@ from monailabel_app.datastores.checksums import letters
 from monailabel_app.datastores.local import StudiesFolder
 from monailabel_app.datastores.pacs import Pacs, PacsAwayError
 from monailabel_app.datastores.pacs_catalogue import PacsCatalogue
+from monailabel_app.datastores.pacs_listing import is_uid
 from monailabel_app.datastores.pacs_reports import label_report, report_label
 from monailabel_app.datastores.rules import FINAL
 from monailabel_app.errors import ConflictError, StudiesError, client_errors
 
 logger = logging.getLogger(__name__)
 
+_RENAME = "give one of the two sets another title."
 MAX_CACHE_BYTES = 20_000_000_000
 
 
@@ -54,6 +56,7 @@ class DicomwebStudies(StudiesFolder):
         filters: Mapping[str, str] | None = None,
         max_bytes: int = MAX_CACHE_BYTES,
     ) -> None:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # it will hold images of patients
         super().__init__(
             folder, landmark_sets, PacsCatalogue(Pacs(url), folder, landmark_sets, filters or {}, max_bytes)
         )
@@ -74,6 +77,10 @@ class DicomwebStudies(StudiesFolder):
     def update_image_info(self, image_id: str, info: Mapping[str, Any]) -> None:
         """Add to what is noted about an image, see :meth:`StudiesFolder.update_image_info`."""
         super().update_image_info(self._catalogue.resolve(image_id), info)
+
+    def update_label_info(self, label_id: str, label_tag: str, info: Mapping[str, Any]) -> None:
+        """Add to what is noted here about a label, see :meth:`StudiesFolder.update_label_info`."""
+        super().update_label_info(self._catalogue.resolve(label_id), label_tag, info)
 
     def get_label_uri(self, label_id: str, label_tag: str) -> str:
         """The path of a label as a Slicer markups file, made where needed; empty where there is no such label."""
@@ -117,13 +124,17 @@ class DicomwebStudies(StudiesFolder):
         if header.format != "DICOM":
             raise StudiesError(f"The studies are on a DICOMweb server: send a DICOM file, not {header.format}.")
         dataset = pydicom.dcmread(source)
-        uid = str(dataset.SOPInstanceUID)
+        uid = str(dataset.get("SOPInstanceUID") or "")
+        if not is_uid(uid) or not self._catalogue.lists(dataset):
+            raise StudiesError(
+                "This server lists radiographs of one frame, each with a UID: CR, DX, RG, PX, IO, secondary captures."
+            )
         if self.has_image(uid):
             if pydicom.dcmread(self.get_image_uri(uid)) != dataset:
                 raise ConflictError(f"The server has another image {rules.quoted(uid)}.")
         else:
             self._catalogue.pacs.store(dataset)
-            self._catalogue.refresh()
+            self._catalogue.refresh(wait=True)
         if info:
             self.update_image_info(uid, info)
         return uid
@@ -149,6 +160,7 @@ class DicomwebStudies(StudiesFolder):
         """
         image_id = self._catalogue.resolve(image_id)
         if rules.checked_tag(label_tag) != FINAL:
+            self._catalogue.image_path(image_id)  # fetched before the index is locked
             return super().save_label(image_id, label_filename, label_tag, label_info)
         info = rules.checked_info(label_info)
         content = rules.checked_size(label_filename, rules.MAX_LABEL_BYTES).read_bytes()
@@ -159,6 +171,8 @@ class DicomwebStudies(StudiesFolder):
             earlier = self._catalogue.label(image_id, FINAL)
             report = label_report(landmarks, landmark_set, image, info, earlier)
             label = report_label(parse_report(report), image, self._catalogue.sets)  # what reads badly is not stored
+            if label.landmark_set != landmark_set:
+                raise StudiesError(f"The report would be read as landmarks of '{label.landmark_set.name}': {_RENAME}")
         try:
             self._catalogue.pacs.store(report)
         except PacsAwayError as error:

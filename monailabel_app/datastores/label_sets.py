@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -45,6 +46,15 @@ class LabelSets:
             return landmark_set, label.landmarks(landmark_set, header.height, header.width)
         landmark_set = self._noted(info) or self._fitting(point_labels(content), predicting_models(content))
         return landmark_set, parse_markups(content, landmark_set, header)
+
+    def all(self) -> list[LandmarkSet]:
+        """The sets."""
+        return list(self._by_name.values())
+
+    def digest(self) -> str:
+        """Changes whenever other labels could be read."""
+        known = sorted((item.name, item.title, item.names) for item in self._by_name.values())
+        return hashlib.sha256(repr(known).encode()).hexdigest()[:12]
 
     def choose(self, names: list[str], models: set[str], info: Mapping[str, Any]) -> LandmarkSet:
         """The set that ``info`` names, else the one that knows all the names; errors as :meth:`read`."""

@@ -116,10 +116,8 @@ class Pacs:
             answer = self._patient.store_instances([dataset])
         failed = answer.get("FailedSOPSequence")
         if failed:
-            reason = failed[0].get("FailureReason", 0)
-            raise PacsRefusedError(
-                f"The DICOMweb server {self.url} did not store the file: failure {int(reason):#06x}."
-            )
+            reason = failed[0].get("FailureReason") or 0
+            raise PacsRefusedError(f"The DICOMweb server {self.url} did not store the file: failure {reason:#06x}.")
 
     def _all_series(self, filters: dict[str, str]) -> Iterator[pydicom.Dataset]:
         """Page by page; dicomweb-client's own paging never ends with a server that knows no ``offset``."""
@@ -199,6 +197,7 @@ def _client(url: str, attempts: int) -> DICOMwebClient:
         status_forcelist=[int(status) for status in _PASSING],
         allowed_methods=None,  # POST too: an instance that is stored twice is the same instance
         raise_on_status=False,
+        respect_retry_after_header=False,  # it may say an hour, while a person waits
     )
     for scheme in ("http://", "https://"):
         session.mount(scheme, _TimedAdapter(max_retries=retry))

@@ -9,16 +9,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pydicom import Dataset
+
 from lib.landmarks import LandmarkSet
 from monailabel_app.datastores import rules
 from monailabel_app.datastores.catalogue import Catalogue, file_of, image_entry
 from monailabel_app.datastores.index import Index, Study
-from monailabel_app.datastores.pacs import Pacs, Place
+from monailabel_app.datastores.pacs import Pacs, PacsRefusedError, Place
 from monailabel_app.datastores.pacs_images import ImageCache
-from monailabel_app.datastores.pacs_listing import Image, Lister, Listing
+from monailabel_app.datastores.pacs_listing import Image, Lister, Listing, is_uid
 from monailabel_app.datastores.pacs_reports import ReportLabel, ReportReader
 from monailabel_app.datastores.rules import FINAL
-from monailabel_app.errors import StudiesError
+from monailabel_app.errors import NotFoundError, StudiesError
 
 logger = logging.getLogger(__name__)
 
@@ -26,6 +28,8 @@ MIN_AGE_S = 3.0
 """How old the listing may be before the next call looks again..."""
 PATIENCE = 20.0
 """...or this many times as old as the last look took: a large server is not asked all the time."""
+SOONER = 5.0
+"""This part of it is enough before an unknown image is looked for."""
 
 
 class PacsCatalogue(Catalogue):
@@ -60,13 +64,14 @@ class PacsCatalogue(Catalogue):
         self._series: dict[str, list[str]] = {}
         super().__init__(folder, landmark_sets)
 
-    def refresh(self) -> None:
+    def refresh(self, *, wait: bool = False) -> None:
         """Look at the server; where it does not answer, ``fault`` says so and the last listing stays.
 
-        Another thread that looks already is not waited for.
+        Args:
+            wait: for another thread that looks already; otherwise its look has to do.
         """
         first = not hasattr(self, "_looked_at")
-        if not self._looking.acquire(blocking=first):
+        if not self._looking.acquire(blocking=first or wait):
             return
         try:
             if first:
@@ -92,8 +97,13 @@ class PacsCatalogue(Catalogue):
         return images[0] if images else image_id
 
     def find(self, image_id: str) -> Study | None:
-        """One study, by its image's id or by its series'."""
-        return super().find(self.resolve(image_id))
+        """One study, by its image's id or by its series'; what a viewer has just sent to the server is looked for."""
+        found = super().find(self.resolve(image_id))
+        age = time.monotonic() - self._looked_at
+        if found is None and is_uid(image_id) and self._index.draft is None and age > self._age_s / SOONER:
+            self.refresh()
+            found = super().find(self.resolve(image_id))
+        return found
 
     def image_path(self, image_id: str) -> Path:
         """Where the image's file is, fetched where needed; errors as :meth:`Pacs.retrieve`."""
@@ -121,15 +131,15 @@ class PacsCatalogue(Catalogue):
             listing = self._lister.look()
             self._note_listed(listing)
             self._take(listing)
-            self._note_reports(listing)
+            faults = [*self._lister.faults, *self._note_reports(listing)]
         except StudiesError as error:
-            if str(error) != self.fault:
-                logger.warning("%s The last listing of the studies is used.", error)
-            self.fault = str(error)
-            return
-        if self.fault:
+            faults = [str(error)]
+        fault = faults[0] if faults else ""
+        if fault and fault != self.fault:
+            logger.warning("%s What was known before is used.", fault)
+        elif self.fault and not fault:
             logger.info("The DICOMweb server %s answers again", self.pacs.url)
-        self.fault = ""
+        self.fault = fault
 
     def _take(self, listing: Listing) -> None:
         series: dict[str, list[str]] = {}
@@ -155,34 +165,52 @@ class PacsCatalogue(Catalogue):
                 entry = image_entry(ImageCache.file(uid), {**(earlier.image.info if earlier else {}), **_note(image)})
                 draft.objects[uid] = (earlier or Study()).model_copy(update={"image": entry})
 
-    def _note_reports(self, listing: Listing) -> None:
-        """Read again the reports of each study that got or lost some."""
+    def _note_reports(self, listing: Listing) -> list[str]:
+        """Read again the reports of each study that got or lost some; what went wrong with single studies."""
+        readers = self.sets.digest()
         studies: dict[str, list[str]] = {}
-        objects = self._index.read().objects
+        before = self._index.read().objects
         for uid, image in listing.images.items():
-            if self._is_stale(uid, objects[uid], listing.stamp(image.place.study)):
+            if uid in before and self._is_stale(uid, before[uid], listing.stamp(image.place.study, readers)):
                 studies.setdefault(image.place.study, []).append(uid)
         reader = ReportReader(self.pacs, self._lister, self.sets, self._scan.tell_once)
+        faults = []
         for study, images in studies.items():
             places = {uid: listing.images[uid].place for uid in images}
-            labels = reader.newest(study, listing.reports.get(study, {}), places)
+            try:
+                labels = reader.newest(study, listing.reports.get(study, {}), places)
+            except (PacsRefusedError, NotFoundError) as error:  # of this study; its labels stay, and it is tried again
+                faults.append(str(error))
+                continue
             with self.transaction() as draft:
                 for uid in images:
-                    path = super().label_path(FINAL, uid, ".json")
-                    entry = None
-                    if uid in labels:
-                        entry = labels[uid].write(path)
-                    else:
-                        path.unlink(missing_ok=True)
-                    noted = draft.objects[uid]
-                    info = {**noted.image.info, "reports": listing.stamp(study)}
-                    draft.objects[uid] = noted.with_image_info(info).with_label(FINAL, entry)
+                    self._note_newest(draft, uid, before[uid], labels.get(uid), listing.stamp(study, readers))
+        return faults
+
+    def _note_newest(self, draft: Index, uid: str, before: Study, label: ReportLabel | None, stamp: str) -> None:
+        """Note the label that counts now, unless one has been submitted while the reports were read."""
+        noted = draft.objects[uid]
+        entry = noted.labels.get(FINAL)
+        if entry != before.labels.get(FINAL):
+            return
+        known = {item.name for item in self.sets.all()}
+        if label is not None:
+            entry = label.write(super().label_path(FINAL, uid, ".json"))
+        elif entry is not None and entry.info.get("landmark_set") in known:  # otherwise: of another process' models
+            super().label_path(FINAL, uid, ".json").unlink(missing_ok=True)
+            entry = None
+        info = {**noted.image.info, "reports": stamp}
+        draft.objects[uid] = noted.with_image_info(info).with_label(FINAL, entry)
 
     def _is_stale(self, uid: str, study: Study, stamp: str) -> bool:
         if study.image.info.get("reports", "") != stamp:
             return True
         label = study.labels.get(FINAL)
         return label is not None and not super().label_path(FINAL, uid, label.ext).is_file()
+
+    def lists(self, dataset: Dataset) -> bool:
+        """Whether an instance is one that this server would list."""
+        return self._lister.lists(dataset)
 
     def _rescan_s(self) -> float:
         return self._age_s
@@ -194,7 +222,11 @@ class PacsCatalogue(Catalogue):
         image = _image(study)
         if image is None:
             return self.folder / file_of(image_id, study)
-        return self._images.path(self.pacs, image.place, self._labelled_uids)
+        try:
+            return self._images.path(self.pacs, image.place, self._labelled_uids)
+        except NotFoundError:
+            self._lister.forget(image.place.series)
+            raise
 
     def _labelled_uids(self) -> set[str]:
         return {uid for uid, noted in self._index.read().objects.items() if FINAL in noted.labels}

@@ -73,7 +73,10 @@ class ImageCache:
         """Remove the files that were not used for longest."""
         now, files, total = time.time(), [], 0
         for path in (self._folder / "images").glob("*.dcm"):
-            stat = path.stat()
+            try:
+                stat = path.stat()
+            except FileNotFoundError:  # another thread or process makes room too
+                continue
             if path.stem not in kept:
                 files.append((stat.st_atime, stat.st_size, path))
                 total += stat.st_size

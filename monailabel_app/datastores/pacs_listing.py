@@ -23,7 +23,8 @@ from pydicom.uid import (
     SecondaryCaptureImageStorage,
 )
 
-from monailabel_app.datastores.pacs import Pacs, Place
+from monailabel_app.datastores.pacs import Pacs, PacsRefusedError, Place
+from monailabel_app.errors import NotFoundError
 
 logger = logging.getLogger(__name__)
 
@@ -70,10 +71,10 @@ class Listing:
     images: dict[str, Image] = field(default_factory=dict)
     reports: dict[str, dict[str, int]] = field(default_factory=dict)
 
-    def stamp(self, study: str) -> str:
-        """Changes whenever a study gets or loses reports; empty for one without."""
+    def stamp(self, study: str, readers: str) -> str:
+        """Changes whenever a study gets or loses reports, or others read them; empty for one without."""
         reports = sorted(self.reports.get(study, {}).items())
-        return hashlib.sha256(repr(reports).encode()).hexdigest()[:16] if reports else ""
+        return hashlib.sha256(repr((reports, readers)).encode()).hexdigest()[:16] if reports else ""
 
 
 class Lister:
@@ -90,16 +91,29 @@ class Lister:
         self._filters = {key: value for key, value in filters.items() if key != "Modality"}
         self._modalities = (filters["Modality"],) if filters.get("Modality") else MODALITIES
         self._series: dict[str, tuple[int, tuple[Image, ...]]] = {}
+        self.faults: list[str] = []
+
+    def lists(self, dataset: Dataset) -> bool:
+        """Whether an instance is one that a look would find."""
+        single = _number(dataset, "NumberOfFrames") <= 1
+        return single and dataset.get("SOPClassUID") in RADIOGRAPHS and dataset.get("Modality") in self._modalities
 
     def remember(self, images: Iterable[Image]) -> None:
         """Take what an earlier process has seen as known."""
         of_series: dict[str, list[Image]] = defaultdict(list)
         for image in images:
             of_series[image.place.series].append(image)
-        self._series = {series: (found[0].siblings, tuple(found)) for series, found in of_series.items()}
+        # Where notes of one series disagree, one of its images has gone since it was noted.
+        agreed = {series: found for series, found in of_series.items() if len({image.siblings for image in found}) == 1}
+        self._series = {series: (found[0].siblings, tuple(found)) for series, found in agreed.items()}
+
+    def forget(self, series: str) -> None:
+        """Ask for the instances of a series anew at the next look: one of them was not there any more."""
+        self._series.pop(series, None)
 
     def look(self) -> Listing:
-        """What there is now; errors as :meth:`Pacs.series`."""
+        """What there is now; errors as :meth:`Pacs.series`, those of a single series in ``faults``."""
+        self.faults = []
         known: dict[str, tuple[int, tuple[Image, ...]]] = {}
         # One query a modality: the standard has no list of values for it, and what servers take for one differs.
         for modality in self._modalities:
@@ -108,9 +122,10 @@ class Lister:
                 if uid is None:
                     continue
                 seen = self._series.get(uid)
-                known[uid] = (
-                    seen if seen and count and seen[0] == count else (count, tuple(self._images(series, count)))
-                )
+                if not (seen and count and seen[0] == count):
+                    seen = self._seen(series, count, seen)
+                    self._series[uid] = seen  # kept, should the server go away during the look
+                known[uid] = seen
         self._series = known
         images = {image.place.instance: image for _, found in known.values() for image in found}
         return Listing(images, self._reports({image.place.study for image in images.values()}))
@@ -121,6 +136,16 @@ class Lister:
             uid = _uid(instance, "SOPInstanceUID")
             if uid is not None and instance.get("SOPClassUID") in REPORTS:
                 yield Place(study, series, uid)
+
+    def _seen(
+        self, series: Dataset, count: int, earlier: tuple[int, tuple[Image, ...]] | None
+    ) -> tuple[int, tuple[Image, ...]]:
+        """A series as it is now; as it was, and to be asked for again, where the server refuses this one."""
+        try:
+            return count, tuple(self._images(series, count))
+        except (PacsRefusedError, NotFoundError) as error:
+            self.faults.append(str(error))
+            return -1, earlier[1] if earlier else ()
 
     def _images(self, series: Dataset, count: int) -> Iterator[Image]:
         study, uid = _uid(series, "StudyInstanceUID"), _uid(series, "SeriesInstanceUID")
@@ -142,10 +167,15 @@ class Lister:
         return dict(found)
 
 
+def is_uid(text: str) -> bool:
+    """Whether a text can be a UID."""
+    return len(text) <= 64 and _UID.fullmatch(text) is not None
+
+
 def _uid(dataset: Dataset, keyword: str) -> str | None:
     """A UID that can be part of a path and an address; None where there is none."""
     value = str(dataset.get(keyword) or "")
-    return value if _UID.fullmatch(value) and len(value) <= 64 else None
+    return value if is_uid(value) else None
 
 
 def _number(dataset: Dataset, keyword: str) -> int:

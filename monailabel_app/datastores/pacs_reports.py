@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +14,16 @@ import pydicom
 from lib.formats import LabelError, json_text, write_atomic
 from lib.formats.pixel_labels import pixel_label_document
 from lib.formats.read_report import Report, parse_report, report_landmarks
-from lib.formats.structured_report import report_dataset
+from lib.formats.structured_report import description_of, report_dataset
 from lib.landmarks import Landmarks, LandmarkSet
 from monailabel_app.datastores import rules
 from monailabel_app.datastores.catalogue import label_entry
 from monailabel_app.datastores.index import Entry
 from monailabel_app.datastores.label_sets import LabelSets
-from monailabel_app.datastores.pacs import Pacs, PacsRefusedError, Place
+from monailabel_app.datastores.pacs import Pacs, Place
 from monailabel_app.datastores.pacs_listing import Lister
 from monailabel_app.errors import NotFoundError
+from monailabel_app.version import VERSION
 
 logger = logging.getLogger(__name__)
 
@@ -89,7 +90,7 @@ class ReportReader:
             for place in self._lister.reports(study, uid):
                 try:
                     report = parse_report(self._pacs.retrieve(place))
-                except (LabelError, NotFoundError, PacsRefusedError) as error:
+                except (LabelError, NotFoundError) as error:
                     self._tell_once(f"Ignored the report {place.instance}: {error}")
                     continue
                 if report.by_machine:
@@ -128,7 +129,14 @@ def label_report(
         for keyword, value in earlier.info["report"].items():
             setattr(predecessor, keyword, value)
         replaced.append(predecessor)
-    return report_dataset(landmarks, landmark_set, image, person=str(person), predecessors=replaced)
+    told = {} if earlier is None else earlier.info
+    after = _time(str(told.get("when", "")))
+    now = datetime.now()
+    # Whoever made the earlier one may have a clock that is ahead; the newest counts, and that is this one.
+    when = now if after is None else max(now, after + timedelta(milliseconds=1))
+    return report_dataset(
+        landmarks, landmark_set, image, person=str(person), software=VERSION, predecessors=replaced, when=when
+    )
 
 
 def report_label(report: Report, image: pydicom.Dataset, sets: LabelSets) -> ReportLabel:
@@ -137,10 +145,11 @@ def report_label(report: Report, image: pydicom.Dataset, sets: LabelSets) -> Rep
     Raises:
         LabelError: it holds none that can be used; one sentence.
     """
-    landmark_set = sets.choose(report.names(), report.models(), {})
+    landmark_set = _set_of(report, image, sets)
     landmarks = report_landmarks(report, landmark_set, image)
     info = {
         "ts": _seconds(report.when),
+        "when": report.when,
         "client_id": report.person,
         "size": [int(image.Rows), int(image.Columns)],
         "report": {
@@ -153,8 +162,24 @@ def report_label(report: Report, image: pydicom.Dataset, sets: LabelSets) -> Rep
     return ReportLabel(landmarks, landmark_set, info)
 
 
+def _set_of(report: Report, image: pydicom.Dataset, sets: LabelSets) -> LandmarkSet:
+    """The set that our own reports name in their description; else the one that knows this image's names."""
+    if report.ours:
+        for landmark_set in sets.all():
+            if report.description == description_of(landmark_set):
+                return landmark_set
+    here = [point.name for point in report.points if point.image in ("", image.SOPInstanceUID)]
+    return sets.choose([*here, *(point.name for point in report.missing)], report.models(), {})
+
+
 def _seconds(when: str) -> int:
+    time = _time(when)
+    return 0 if time is None else int(time.timestamp())
+
+
+def _time(when: str) -> datetime | None:
+    """A report's time, on this machine's clock; None where it has none."""
     try:
-        return int(datetime.strptime(when, "%Y%m%d%H%M%S.%f").timestamp())
-    except ValueError:  # no date, or none that there is
-        return 0
+        return datetime.strptime(when, "%Y%m%d%H%M%S.%f")
+    except ValueError:
+        return None

@@ -136,7 +136,8 @@ def checked_info(info: Mapping[str, Any] | None) -> dict[str, Any]:
     if not isinstance(info, Mapping):
         raise StudiesError("Parameters are not a JSON object of keys and values.")
     try:
-        text = json.dumps(dict(info), allow_nan=False)
+        text = json.dumps(dict(info), allow_nan=False, ensure_ascii=False)
+        text.encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise StudiesError(f"Parameters cannot be stored as JSON: {error}.") from error
     if len(text) > MAX_INFO_BYTES:

@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
 from monailabel_app.routes import datastore, infer, landmarks, model, train
+from monailabel_app.routes.threads import off_the_loop
 from monailabel_app.viewers import pages, proxy
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def install_routes(instance: FARNetApp) -> None:
     for part in (datastore, infer, landmarks, model, train, proxy, pages):
         server.include_router(part.router)
     routes = server.router.routes
-    routes[:] = [*routes[before:], *routes[:before]]
+    routes[:] = [*routes[before:], *map(off_the_loop, routes[:before])]
     server.add_exception_handler(json.JSONDecodeError, _bad_json)
     server.middleware_stack = None  # handlers are fixed when the stack is built; the next request builds it anew
 

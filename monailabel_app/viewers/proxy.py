@@ -29,6 +29,7 @@ router = APIRouter(prefix="/proxy/dicom", include_in_schema=False)
 
 SENT = ("accept", "content-type", "if-none-match", "range")
 RECEIVED = ("content-disposition", "content-range", "content-type", "etag", "last-modified", "warning")
+READABLE = ("studies", "series", "instances", "bulkdata", "bulk")
 PIECE = 1 << 16
 CONNECTIONS = 40
 """As many as threads that answer requests."""
@@ -76,7 +77,7 @@ def _passed_on(request: Request, path: str, body: bytes | None) -> Response:
     try:
         answer = pacs_session().request(
             request.method,
-            f"{server}/{pacs_path(path)}",
+            f"{server}/{pacs_path(path, storing=body is not None)}",
             params=request.url.query,
             data=body,
             headers={name: value for name, value in request.headers.items() if name in SENT},
@@ -95,16 +96,21 @@ def _passed_on(request: Request, path: str, body: bytes | None) -> Response:
     return StreamingResponse(_pieces(answer), answer.status_code, headers)
 
 
-def pacs_path(path: str) -> str:
+def pacs_path(path: str, *, storing: bool = False) -> str:
     """The path on the DICOMweb server for one below ``/proxy/dicom/``.
 
-    The first part may say what is wanted, ``qido``, ``wado`` or ``stow``, and stands for what the server calls it.
+    The first part may say what is wanted, ``qido``, ``wado`` or ``stow``, and stands for what the server calls it. Only
+    what DICOMweb defines goes through: servers have more below their address, Orthanc the way to its peers for one.
 
     Raises:
-        ClientError: a path that would lead elsewhere.
+        ClientError: another path, or one that would lead elsewhere.
     """
     parts = path.strip("/").split("/")
-    if any(part in ("", ".", "..") or "\\" in part for part in parts):
+    wanted = parts[1:] if parts[0] in ("qido", "wado", "stow") else parts
+    stored = wanted[:1] == ["studies"] and len(wanted) <= 2
+    if any(part.partition(";")[0] in ("", ".", "..") or "\\" in part for part in parts) or not (
+        stored if storing else wanted and wanted[0] in READABLE
+    ):
         raise ClientError("This is no path of a DICOMweb server.")
     service, *rest = parts
     if service in ("qido", "wado", "stow"):

@@ -1,5 +1,6 @@
 """Processes that are still there."""
 
+import signal
 import time
 from pathlib import Path
 
@@ -30,3 +31,8 @@ def all_end(folder: Path, within_s: float = 20) -> bool:
             return False
         time.sleep(0.05)
     return True
+
+
+def hear_ctrl_c() -> None:
+    """Let a child process get SIGINT: a shell that runs the tests in the background has switched it off for all."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)

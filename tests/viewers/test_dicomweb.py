@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from lib.landmarks import Landmark, Landmarks, State
 from lib.radiographs import SpacingSource, read_radiograph
 from lib.trainers.samples import check_labels, labelled_samples
 from monailabel_app.datastores import pacs
+from monailabel_app.datastores.dicomweb import DicomwebStudies
 from monailabel_app.datastores.pacs import PacsAwayError, PacsRefusedError
 from monailabel_app.errors import ConflictError, NotFoundError, StudiesError
 from tests.tiny import CEPH
@@ -79,6 +81,14 @@ class TestListing:
         assert studies.list_images() == []
         with pytest.raises(NotFoundError, match="There is no image"):
             studies.save_label(uid(dataset), label(), FINAL, {})
+
+    def test_an_image_that_has_just_come_is_looked_for(self, orthanc, tmp_path, film):
+        studies = DicomwebStudies(orthanc.dicomweb, tmp_path / "cache", {})  # in no hurry to look again
+        time.sleep(1.0)
+        dataset = save_radiograph(tmp_path / "new", film)
+        orthanc.store(tmp_path / "new")
+        assert studies.header(uid(dataset)).width == film.shape[1]
+        assert not studies.has_image("1.2.3")
 
     def test_filters_of_the_user(self, orthanc, opened, tmp_path, film):
         old = save_radiograph(tmp_path / "old", film)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.viewers.leftovers import alive, all_end
+from tests.viewers.leftovers import alive, all_end, hear_ctrl_c
 from tests.viewers.orthanc import find_orthanc
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
@@ -34,7 +34,9 @@ def beside_pacs(tmp_path) -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
     def run(code: str) -> "subprocess.Popen[str]":
         command = ["bash", "-c", SCRIPT, "bash", sys.executable, program, str(plugin)]
         command += [str(tmp_path / "a PACS"), str(SCRIPTS), sys.executable, "-c", code, str(tmp_path)]
-        process = subprocess.Popen(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        process = subprocess.Popen(
+            command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=hear_ctrl_c
+        )
         running.append(process)
         return process
 

@@ -16,7 +16,7 @@ import pytest
 import requests
 
 from tests.running import copy_app, server_environment
-from tests.viewers.leftovers import alive, all_end
+from tests.viewers.leftovers import alive, all_end, hear_ctrl_c
 from tests.viewers.orthanc import find_orthanc, free_port
 
 ROOT = Path(__file__).parents[2]
@@ -70,7 +70,9 @@ def started(clone: Path, port: int, *arguments: str) -> Iterator[Demo]:
     command = ["bash", str(clone / "scripts" / "start.sh"), "--ohif", "--port", str(port), *arguments]
     log = clone.parent / "start.log"
     with log.open("wb") as output:
-        process = subprocess.Popen(command, cwd=clone.parent, env=environment, stdout=output, stderr=output)
+        process = subprocess.Popen(
+            command, cwd=clone.parent, env=environment, stdout=output, stderr=output, preexec_fn=hear_ctrl_c
+        )
     try:
         yield Demo(process, f"http://127.0.0.1:{port}", log)
     finally:

@@ -64,7 +64,12 @@ export function fill(select, options, value) {
 export function bar(cy, text) {
   const done = element('div', { className: 'farnet-bar-done' });
   const figure = element('span', { className: 'farnet-bar-figure' });
-  const whole = element('div', { cy, className: 'farnet-bar', role: 'progressbar', aria: { label: text } }, done, figure);
+  const whole = element(
+    'div',
+    { cy, className: 'farnet-bar', role: 'progressbar', aria: { label: text } },
+    done,
+    figure,
+  );
   const field = element('div', { className: 'farnet-field' }, element('span', {}, text), whole);
   return {
     field,

@@ -1,4 +1,4 @@
-/** How landmarks look in the image: coloured by confidence, with names, the set's lines, and a ring for the current one. */
+/** How landmarks look in the image: coloured by confidence, named, joined by lines, the current one ringed. */
 import { annotationOf, TOOL } from './points.js';
 import { isLeft, isPlaced, Status, statusOf } from './review.js';
 import { imageOf } from './viewing.js';
@@ -7,7 +7,12 @@ const DECIDED = 'rgb(90, 204, 230)';
 const SKIPPED = 'rgb(130, 150, 200)';
 const UNKNOWN = 'rgb(255, 120, 90)';
 const LINE = { color: 'rgb(150, 175, 220)', lineWidth: 1, width: 1 };
-const TEXT = { fontFamily: 'Inter, Helvetica, Arial, sans-serif', fontSize: '12px', padding: 0, background: 'rgba(0, 0, 0, 0.45)' };
+const TEXT = {
+  fontFamily: 'Inter, Helvetica, Arial, sans-serif',
+  fontSize: '12px',
+  padding: 0,
+  background: 'rgba(0, 0, 0, 0.45)',
+};
 const NAME_OFFSET = [14, -7];
 const RING_PX = 12;
 
@@ -48,8 +53,8 @@ export function drawScene(session) {
 }
 
 /**
- * Let a Probe draw our names in place of its own text, and our lines under the points. Points, statistics and the events
- * that follow from them stay the tool's: without them OHIF would not hear of a drag.
+ * Let a Probe draw our names in place of its own text, and our lines under the points. Points, statistics and the
+ * events that follow from them stay the tool's: without them OHIF would not hear of a drag.
  */
 function dress(tool) {
   if (dressed.has(tool)) {

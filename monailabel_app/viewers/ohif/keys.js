@@ -35,7 +35,10 @@ export function listenToKeys(session, submit) {
 
 function actionOf(event, session, submit) {
   const { key, target, ctrlKey, metaKey, altKey, shiftKey } = event;
-  if (!session.rows.length || target.closest?.('input:not([type=checkbox]), textarea, select, [contenteditable], [role=dialog]')) {
+  if (
+    !session.rows.length ||
+    target.closest?.('input:not([type=checkbox]), textarea, select, [contenteditable], [role=dialog]')
+  ) {
     return null;
   }
   if ((ctrlKey || metaKey) && !altKey && key === 'Enter') {

@@ -7,13 +7,15 @@ import { isPlaced, MOVED_PX, Status, statusOf } from './review.js';
 export class Label {
   /**
    * @param {string} image id of the image: its SOPInstanceUID.
-   * @param {LandmarkSet | undefined} set
+   * @param {string | undefined} model name of a model that has these landmarks.
+   * @param {LandmarkSet | undefined} set of that model.
    * @param {object[]} landmarks as the server tells them; of the set's others nothing is known yet.
    */
-  constructor(image, set, landmarks = []) {
+  constructor(image, model, set, landmarks = []) {
     const told = new Map(landmarks.map(item => [item.name, item]));
     const names = set?.landmarks ?? landmarks.map(({ name }) => ({ name, abbreviation: name, definition: '' }));
     this.image = image;
+    this.model = model;
     this.set = set;
     /** Whose label it is, for people; empty where it is nobody's yet. */
     this.origin = '';
@@ -26,11 +28,12 @@ export class Label {
   /**
    * What a model has just predicted.
    * @param {string} image
+   * @param {string | undefined} model
    * @param {LandmarkSet | undefined} set
    * @param {object} answer of the server
    */
-  static predicted(image, set, answer) {
-    const label = new Label(image, set, answer.landmarks);
+  static predicted(image, model, set, answer) {
+    const label = new Label(image, model, set, answer.landmarks);
     label.origin = `Predicted by ${answer.model} ${answer.version}`;
     label.#takeAsPredicted(`${answer.model} ${answer.version}`);
     return label;
@@ -39,20 +42,21 @@ export class Label {
   /**
    * What the server has stored.
    * @param {string} image
+   * @param {string | undefined} model
    * @param {LandmarkSet | undefined} set
    * @param {object} answer of the server, with a tag
    */
-  static stored(image, set, answer) {
-    const label = new Label(image, set, answer.landmarks);
+  static stored(image, model, set, answer) {
+    const label = new Label(image, model, set, answer.landmarks);
     const { info = {}, tag } = answer;
-    const model = `${info.model ?? ''} ${info.version ?? ''}`.trim();
+    const by = `${info.model ?? ''} ${info.version ?? ''}`.trim();
     if (tag === 'final') {
       const who = info.user ?? info.client_id;
       label.origin = `Submitted${who ? ` by ${who}` : ''}${info.ts ? ` on ${date(info.ts)}` : ''}`;
       label.#acceptPredicted();
     } else {
-      label.origin = model ? `Predicted by ${model}` : 'Predicted';
-      label.#takeAsPredicted(model);
+      label.origin = by ? `Predicted by ${by}` : 'Predicted';
+      label.#takeAsPredicted(by);
     }
     return label;
   }

@@ -1,6 +1,6 @@
 /**
- * OHIF mode "MONAI Label landmarks" at /landmarks: OHIF's basic mode with our panel, for radiographs. Named by its address
- * in OHIF's app-config.js: `modes: ['http://server:8000/ohif/farnet/mode.js']`.
+ * OHIF mode "MONAI Label landmarks" at /landmarks: OHIF's basic mode with our panel, for radiographs. Named by its
+ * address in OHIF's app-config.js: `modes: ['http://server:8000/ohif/farnet/mode.js']`.
  */
 const ID = 'farnet.mode';
 const ROUTE = 'landmarks';
@@ -11,7 +11,8 @@ const RADIOGRAPHS = ['CR', 'DX', 'RG', 'PX', 'IO'];
 
 /** Measurement tracking asks about each new point, and takes the focus from our panel: the plain parts do not. */
 const UNTRACKED = {
-  '@ohif/extension-measurement-tracking.viewportModule.cornerstone-tracked': '@ohif/extension-cornerstone.viewportModule.cornerstone',
+  '@ohif/extension-measurement-tracking.viewportModule.cornerstone-tracked':
+    '@ohif/extension-cornerstone.viewportModule.cornerstone',
   '@ohif/extension-measurement-tracking.panelModule.seriesList': '@ohif/extension-default.panelModule.seriesList',
 };
 const untracked = name => UNTRACKED[name] ?? name;
@@ -33,7 +34,9 @@ export default {
         valid: modalities.split('\\').some(modality => RADIOGRAPHS.includes(modality)),
         description: `For radiographs (${RADIOGRAPHS.join(', ')})`,
       }),
-      routes: [{ ...route, path: ROUTE, layoutTemplate: async (...args) => withPanel(await route.layoutTemplate(...args)) }],
+      routes: [
+        { ...route, path: ROUTE, layoutTemplate: async (...args) => withPanel(await route.layoutTemplate(...args)) },
+      ],
     };
   },
 };
@@ -49,7 +52,9 @@ async function baseMode(loadModules) {
 }
 
 function withPanel({ props, ...layout }) {
-  const measurements = (props.rightPanels ?? []).filter(name => /cornerstone\.panelModule\.panelMeasurement/.test(name));
+  const measurements = (props.rightPanels ?? []).filter(name =>
+    /cornerstone\.panelModule\.panelMeasurement/.test(name),
+  );
   return {
     ...layout,
     props: {

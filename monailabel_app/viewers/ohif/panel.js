@@ -4,11 +4,21 @@ import { listenToKeys } from './keys.js';
 import { listenToClicks } from './placing.js';
 import { summary, isLeft } from './review.js';
 import { LandmarkTable } from './rows.js';
-import { serverUrl } from './settings.js';
+import { ServerForm } from './server.js';
 import { Training } from './training.js';
 
-const ZOOMS = [['1', 'off'], ['2', '2 times'], ['3', '3 times'], ['5', '5 times'], ['8', '8 times']];
-const NAMES = [['full', 'in full'], ['short', 'abbreviated'], ['none', 'none']];
+const ZOOMS = [
+  ['1', 'off'],
+  ['2', '2 times'],
+  ['3', '3 times'],
+  ['5', '5 times'],
+  ['8', '8 times'],
+];
+const NAMES = [
+  ['full', 'in full'],
+  ['short', 'abbreviated'],
+  ['none', 'none'],
+];
 
 /**
  * Fill a node with the panel.
@@ -28,16 +38,17 @@ class Panel {
     this.session = session;
     this.table = new LandmarkTable(name => session.go(name));
     this.training = new Training(session);
+    this.server = new ServerForm(session, () => this.training.start());
     this.status = element('p', { cy: 'status', className: 'farnet-status', role: 'status' });
     this.work = element('div', {}, this.#radiograph(), this.#review(), this.training.node, this.#view());
     this.node = element(
       'div',
       { cy: 'panel', className: 'farnet' },
       element('link', { rel: 'stylesheet', href: new URL('./style.css', import.meta.url).href }),
-      this.#server(),
-      this.#login(),
+      this.server.node,
+      this.server.login,
       this.status,
-      this.work
+      this.work,
     );
   }
 
@@ -52,50 +63,18 @@ class Panel {
       () => session.stopPlacing(),
     ];
     this.#draw();
-    this.#connect(session.client.url);
+    this.server.connect(session.client.url);
     return () => ends.forEach(end => end());
   }
 
-  // --- parts ----------------------------------------------------------------------------------------------------------
-
-  #server() {
-    this.url = element('input', { cy: 'server', type: 'url', spellcheck: false, aria: { label: 'Address of the MONAI Label server' } });
-    const reconnect = button('connect', '↻', 'Connect to this server', () => {}, { type: 'submit', ariaLabel: 'Connect' });
-    const link = (cy, text) => element('a', { cy, target: '_blank', rel: 'noopener noreferrer', textContent: text });
-    this.links = { info: link('info', 'Info'), logs: link('logs', 'Logs') };
-    const form = element('form', { className: 'farnet-line' }, this.url, reconnect);
-    form.addEventListener('submit', event => {
-      event.preventDefault();
-      this.#connect(this.url.value);
-    });
-    return element(
-      'section',
-      { aria: { label: 'Server' } },
-      element('h3', {}, 'MONAI Label Server'),
-      form,
-      element('div', { className: 'farnet-links' }, this.links.info, ' | ', this.links.logs)
-    );
-  }
-
-  #login() {
-    const name = element('input', { cy: 'username', autocomplete: 'username', placeholder: 'User', aria: { label: 'User' } });
-    const password = element('input', { cy: 'password', type: 'password', autocomplete: 'current-password', placeholder: 'Password', aria: { label: 'Password' } });
-    this.login = element('form', { cy: 'login', className: 'farnet-line', hidden: true }, name, password, button('log-in', 'Log in', 'Log in at this server', () => {}, { type: 'submit' }));
-    this.login.addEventListener('submit', event => {
-      event.preventDefault();
-      this.session.attempt(async () => {
-        await this.session.client.logIn(name.value, password.value);
-        password.value = '';
-        this.#connect(this.session.client.url);
-      });
-    });
-    return this.login;
-  }
+  // --- parts --------------------------------------------------------------------------------------------------------
 
   #radiograph() {
     const { session } = this;
     this.model = choice('model', 'Model', value => session.choose('model', value));
-    this.predict = button('predict', 'Predict', 'Let the model find the landmarks of this radiograph', () => session.predict());
+    this.predict = button('predict', 'Predict', 'Let the model find the landmarks of this radiograph', () =>
+      session.predict(),
+    );
     this.annotator = element('input', {
       cy: 'annotator',
       autocomplete: 'name',
@@ -105,8 +84,11 @@ class Panel {
       on: { change: () => session.choose('annotator', this.annotator.value.trim()) },
     });
     const annotator = element('label', { className: 'farnet-field' }, element('span', {}, 'Your name'), this.annotator);
-    this.empty = button('empty-list', 'Empty List', 'Place all landmarks by hand: for the first radiographs, while there is no model yet', () =>
-      session.emptyList()
+    this.empty = button(
+      'empty-list',
+      'Empty List',
+      'Place all landmarks by hand: for the first radiographs, while there is no model yet',
+      () => session.emptyList(),
     );
     return element(
       'section',
@@ -114,7 +96,7 @@ class Panel {
       element('h3', {}, 'Landmarks'),
       this.model.field,
       annotator,
-      element('div', { className: 'farnet-buttons' }, this.predict, this.empty)
+      element('div', { className: 'farnet-buttons' }, this.predict, this.empty),
     );
   }
 
@@ -122,24 +104,39 @@ class Panel {
     const { session } = this;
     this.count = element('p', { cy: 'summary', className: 'farnet-summary' });
     this.done = element('div', { className: 'farnet-bar-done' });
-    this.order = element('input', { cy: 'worst-first', type: 'checkbox', on: { change: () => session.sort(this.order.checked) } });
-    this.definition = element('p', { cy: 'definition', className: 'farnet-definition' });
-    this.submit = button('submit', 'Submit Label', 'Send the landmarks to the server; what is predicted counts as accepted\nShortcut: Ctrl+Enter', () => session.submit(), {
-      className: 'farnet-main',
+    this.order = element('input', {
+      cy: 'worst-first',
+      type: 'checkbox',
+      on: { change: () => session.sort(this.order.checked) },
     });
+    this.definition = element('p', { cy: 'definition', className: 'farnet-definition' });
+    this.submit = button(
+      'submit',
+      'Submit Label',
+      'Send the landmarks to the server; what is predicted counts as accepted\nShortcut: Ctrl+Enter',
+      () => session.submit(),
+      {
+        className: 'farnet-main',
+      },
+    );
     this.actions = ACTIONS.map(([cy, text, key, title, act]) =>
-      button(cy, `${text} (${key})`, title, () => act(session))
+      button(cy, `${text} (${key})`, title, () => act(session)),
     );
     this.review = element(
       'section',
       { aria: { label: 'Review' } },
       this.count,
       element('div', { className: 'farnet-thin-bar' }, this.done),
-      element('label', { className: 'farnet-check', title: 'Order by confidence; otherwise in the order of the landmark set' }, this.order, 'Worst first'),
+      element(
+        'label',
+        { className: 'farnet-check', title: 'Order by confidence; otherwise in the order of the landmark set' },
+        this.order,
+        'Worst first',
+      ),
       this.table.node,
       this.definition,
       element('div', { className: 'farnet-grid' }, ...this.actions),
-      this.submit
+      this.submit,
     );
     return this.review;
   }
@@ -148,17 +145,27 @@ class Panel {
     const { session } = this;
     this.zoom = choice('zoom', 'Zoom on jump', value => session.choose('zoom', Number(value)));
     this.names = choice('names', 'Names', value => session.choose('names', value));
-    return element('section', { aria: { label: 'View' } }, element('h3', {}, 'View'), this.zoom.field, this.names.field);
+    return element(
+      'section',
+      { aria: { label: 'View' } },
+      element('h3', {}, 'View'),
+      this.zoom.field,
+      this.names.field,
+    );
   }
 
-  // --- drawing --------------------------------------------------------------------------------------------------------
+  // --- drawing ------------------------------------------------------------------------------------------------------
 
   #draw() {
     const { session } = this;
     const { info, image, label, rows, row, busy, message } = session;
     this.work.hidden = !info;
-    this.login.hidden = !session.loginNeeded;
-    fill(this.model.select, session.models.map(name => [name, name]), session.model);
+    this.server.draw();
+    fill(
+      this.model.select,
+      session.models.map(name => [name, name]),
+      session.model,
+    );
     this.predict.disabled = !image || !session.canPredict || busy;
     this.predict.title = session.canPredict ? PREDICT_HELP : NO_WEIGHTS_HELP;
     this.empty.disabled = !image || !session.model || Boolean(label) || busy;
@@ -182,19 +189,6 @@ class Panel {
     }
     this.status.dataset.type = message.type;
   }
-
-  #connect(typed) {
-    this.session.attempt(async () => {
-      const url = serverUrl(typed);
-      this.url.value = url;
-      this.links.info.href = new URL('info/', url).href;
-      this.links.logs.href = new URL('logs/?lines=100', url).href;
-      await this.session.connect(url);
-      if (this.session.info) {
-        this.training.start();
-      }
-    });
-  }
 }
 
 const PREDICT_HELP = 'Let the model find the landmarks of this radiograph';
@@ -205,7 +199,13 @@ const ACTIONS = [
   ['previous', 'Previous', 'B', 'Go to the landmark above', session => session.step(-1)],
   ['next', 'Next', 'N', 'Go to the landmark below', session => session.step(1)],
   ['accept', 'Accept', 'A', 'It is right where it is; go to the next that is left', session => session.accept()],
-  ['place', 'Place', 'P', 'Click in the image to place it, then others without a place; Esc ends', session => session.place()],
+  [
+    'place',
+    'Place',
+    'P',
+    'Click in the image to place it, then others without a place; Esc ends',
+    session => session.place(),
+  ],
   ['skip', 'Skip', 'S', 'It is not in this radiograph; once more takes that back', session => session.skip()],
   ['reset', 'Reset', 'U', 'Back to where the model had put it', session => session.reset()],
   ['occluded', 'Occluded', 'O', 'It lies behind other anatomy and is inferred', session => session.toggleOccluded()],

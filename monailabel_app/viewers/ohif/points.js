@@ -15,7 +15,7 @@ const SOURCE = ['Cornerstone3DTools', '0.1'];
 const NEAR_MM = 1e-6;
 
 export class Points {
-  /** @type {Map<string, {label: Label, row: Row}>} by the UID of the measurement, also of one that undoing may bring back */
+  /** @type {Map<string, {label: Label, row: Row}>} by the measurement's UID, also of one that undoing may bring back */
   #known = new Map();
   /** @type {Map<Row, string>} */
   #uids = new Map();
@@ -43,7 +43,9 @@ export class Points {
     on(MEASUREMENT_ADDED, ({ measurement }) => this.#moved(measurement.uid)); // undone
     on(MEASUREMENT_UPDATED, ({ measurement }) => this.#moved(measurement.uid));
     on(MEASUREMENT_REMOVED, ({ measurement }) => this.#removed(measurement));
-    on(MEASUREMENTS_CLEARED, ({ measurements }) => Object.values(measurements).forEach(({ uid }) => this.#removed(uid)));
+    on(MEASUREMENTS_CLEARED, ({ measurements }) =>
+      Object.values(measurements).forEach(({ uid }) => this.#removed(uid)),
+    );
   }
 
   /** OHIF takes all measurements away; rows stay what they are. */
@@ -122,7 +124,8 @@ export class Points {
 
   #add(label, row, world, { imageId, viewport }) {
     const { measurementService } = this.services;
-    const uid = this.#uids.get(row) ?? window.cornerstone.utilities.uuidv4(); // the same again, so that undoing finds it
+    // the same UID again, so that undoing finds it
+    const uid = this.#uids.get(row) ?? window.cornerstone.utilities.uuidv4();
     const { viewPlaneNormal, viewUp } = viewport.getCamera();
     const annotation = {
       annotationUID: uid,

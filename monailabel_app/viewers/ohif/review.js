@@ -8,7 +8,7 @@
  * @property {string} definition
  * @property {number | null} x pixels of the file as stored, the centre of the first pixel is 0; null without a place.
  * @property {number | null} y
- * @property {'defined' | 'occluded' | 'missing' | 'undefined'} state `missing`: the annotator says that it is not there.
+ * @property {'defined' | 'occluded' | 'missing' | 'undefined'} state `missing`: the annotator says so
  * @property {number | null} confidence of the model, 0 to 1.
  * @property {{x: number, y: number, model: string} | null} predicted where a model put it.
  * @property {boolean} accepted the annotator has said that it is right there.
@@ -88,8 +88,8 @@ export function isLeft(row) {
 }
 
 /**
- * Landmarks without a place, then the least confident; those without a confidence come last. Accepting and moving do not
- * change the order, so that rows do not run away from under the mouse.
+ * Landmarks without a place, then the least confident; those without a confidence come last. Accepting and moving do
+ * not change the order, so that rows do not run away from under the mouse.
  * @param {Row[]} rows
  */
 export function worstFirst(rows) {

@@ -14,7 +14,12 @@ export class LandmarkTable {
     this.chosen = chosen;
     this.body = element('tbody');
     const head = ['Landmark', 'Conf.', 'State'].map(text => element('th', { scope: 'col' }, text));
-    const table = element('table', { aria: { label: 'Landmarks' } }, element('thead', {}, element('tr', {}, ...head)), this.body);
+    const table = element(
+      'table',
+      { aria: { label: 'Landmarks' } },
+      element('thead', {}, element('tr', {}, ...head)),
+      this.body,
+    );
     this.node = element('div', { cy: 'table', className: 'farnet-table' }, table);
   }
 
@@ -62,7 +67,7 @@ export class LandmarkTable {
       { cy: 'row', title: row.definition, on: { click: () => this.chosen(row.name) } },
       element('td', {}, name),
       confidence,
-      state
+      state,
     );
     line.dataset.landmark = row.name;
     const parts = { line, name, dot, confidence, state, look: '' };

@@ -1,7 +1,8 @@
 /** Active learning: the next sample, the training and how far it is, in the words of MONAI Label's own plugin. */
 import { bar, button, choice, element, fill } from './dom.js';
 
-const POLL_MS = 3000;
+const RUNNING_MS = 3000;
+const IDLE_MS = 15000;
 
 export class Training {
   #timer = null;
@@ -11,22 +12,28 @@ export class Training {
   constructor(session) {
     this.session = session;
     this.strategy = choice('strategy', 'Strategy', value => session.choose('strategy', value));
-    this.next = button('next-sample', 'Next Sample', 'Open the next radiograph to annotate', () => session.nextSample());
-    this.update = button('update-model', 'Update Model', 'Train the chosen model on all submitted labels', () =>
-      session.attempt(() => this.#toggle())
+    this.next = button('next-sample', 'Next Sample', 'Open the next radiograph to annotate', () =>
+      session.nextSample(),
     );
-    this.bars = { annotated: bar('annotated', 'Annotated'), epochs: bar('training', 'Training'), accuracy: bar('accuracy', 'Train Acc') };
+    this.update = button('update-model', 'Update Model', 'Train the chosen model on all submitted labels', () =>
+      session.attempt(() => this.#toggle()),
+    );
+    this.bars = {
+      annotated: bar('annotated', 'Annotated'),
+      epochs: bar('training', 'Training'),
+      accuracy: bar('accuracy', 'Train Acc'),
+    };
     this.node = element(
       'section',
       { aria: { label: 'Active learning' } },
       element('h3', {}, 'Active Learning'),
       this.strategy.field,
       element('div', { className: 'farnet-buttons' }, this.next, this.update),
-      ...Object.values(this.bars).map(({ field }) => field)
+      ...Object.values(this.bars).map(({ field }) => field),
     );
   }
 
-  /** See whether a training runs, which may have been started elsewhere. */
+  /** See now and then whether a training runs, which may have been started elsewhere, until the server is away. */
   start() {
     this.#soon(0);
   }
@@ -38,12 +45,20 @@ export class Training {
 
   draw() {
     const { info, strategy, busy, model } = this.session;
-    fill(this.strategy.select, Object.keys(info?.strategies ?? {}).map(name => [name, name]), strategy);
+    fill(
+      this.strategy.select,
+      Object.keys(info?.strategies ?? {}).map(name => [name, name]),
+      strategy,
+    );
     this.next.disabled = !strategy || busy;
     this.update.disabled = !model;
     this.update.textContent = this.#running ? 'Stop Training' : 'Update Model';
     const { completed = 0, total = 0 } = info?.datastore ?? {};
-    this.bars.annotated.set(completed / total, `${completed} of ${total}`, `${completed} of ${total} radiographs have a submitted label`);
+    this.bars.annotated.set(
+      completed / total,
+      `${completed} of ${total}`,
+      `${completed} of ${total} radiographs have a submitted label`,
+    );
     const { epoch = 0, total_epochs: all = 0, best_metric: best } = info?.train_stats?.[model] ?? {};
     this.#drawEpochs(epoch, all);
     this.#drawAccuracy(best || accuracyOf(info?.models[model]));
@@ -51,7 +66,9 @@ export class Training {
 
   #drawEpochs(epoch, all) {
     const epochs = `${epoch} of ${all} epochs`;
-    const [done, told, title] = this.#running ? [epoch / all, epochs, epochs] : [0, 'not running', 'No training is running'];
+    const [done, told, title] = this.#running
+      ? [epoch / all, epochs, epochs]
+      : [0, 'not running', 'No training is running'];
     this.bars.epochs.set(done, told, title);
   }
 
@@ -68,9 +85,10 @@ export class Training {
       session.tell('Model update task STOPPED', 'success');
     } else {
       await session.client.train(session.model);
+      this.#running = true;
       session.tell('Model update task STARTED', 'success');
     }
-    this.#soon(0);
+    this.#soon(RUNNING_MS); // the server has first to begin, or to end
   }
 
   #soon(milliseconds) {
@@ -87,9 +105,8 @@ export class Training {
     if (was && !this.#running) {
       this.session.tell('The training has ended', 'info');
     }
-    if (this.#running) {
-      this.#soon(POLL_MS);
-    }
+    this.session.changed();
+    this.#soon(this.#running ? RUNNING_MS : IDLE_MS);
   }
 }
 

@@ -1,8 +1,8 @@
 /**
  * Which image a viewport shows, and where its pixels are in OHIF's world.
  *
- * Pixels are those of the file as stored, the centre of the first one is (0, 0). vtk's image data of the viewport has the
- * same convention, and is right for non-square and for absent pixel spacing, which OHIF's own helpers are not.
+ * Pixels are those of the file as stored, the centre of the first one is (0, 0). vtk's image data of the viewport has
+ * the same convention, and is right for non-square and for absent pixel spacing, which OHIF's own helpers are not.
  *
  * @typedef {object} Shown
  * @property {string} viewportId
@@ -107,10 +107,7 @@ export function showWhole({ viewport }) {
  * @returns {() => void} ends it
  */
 export function watchImages({ viewportGridService }, changed) {
-  const { unsubscribe } = viewportGridService.subscribe(
-    viewportGridService.EVENTS.ACTIVE_VIEWPORT_ID_CHANGED,
-    changed
-  );
+  const { unsubscribe } = viewportGridService.subscribe(viewportGridService.EVENTS.ACTIVE_VIEWPORT_ID_CHANGED, changed);
   // sent to a viewport's element, and seen here on its way there
   document.addEventListener(RENDERED, changed, true);
   return () => {
