@@ -112,10 +112,11 @@ class Catalogue:
 
     def labelled(self, tag: str) -> dict[str, Entry]:
         """The landmark labels of a tag by image id."""
+        visible = self.visible()  # first, since it may find labels
         names = self._scan.labels(rules.checked_tag(tag))
         return {
             image_id: entry
-            for image_id, study in self.visible().items()
+            for image_id, study in visible.items()
             if (entry := study.labels.get(tag)) and _is_landmark_label(entry) and f"{image_id}{entry.ext}" in names
         }
 

@@ -89,6 +89,12 @@ class Pacs:
             )
             return [pydicom.Dataset.from_json(item) for item in found]
 
+    def series_of(self, instance: str) -> str | None:
+        """The series of an instance; None where there is no such instance; errors as :meth:`series`."""
+        with self._one_sentence():
+            found = self._brisk.search_for_instances(search_filters={"SOPInstanceUID": instance})
+            return str(pydicom.Dataset.from_json(found[0]).SeriesInstanceUID) if found else None
+
     def metadata(self, place: Place) -> pydicom.Dataset:
         """An instance without its pixels; errors as :meth:`retrieve`."""
         with self._one_sentence():

@@ -101,7 +101,7 @@ class PacsCatalogue(Catalogue):
         found = super().find(self.resolve(image_id))
         age = time.monotonic() - self._looked_at
         if found is None and is_uid(image_id) and self._index.draft is None and age > self._age_s / SOONER:
-            self.refresh()
+            self._look_for(image_id)
             found = super().find(self.resolve(image_id))
         return found
 
@@ -211,6 +211,16 @@ class PacsCatalogue(Catalogue):
     def lists(self, dataset: Dataset) -> bool:
         """Whether an instance is one that this server would list."""
         return self._lister.lists(dataset)
+
+    def _look_for(self, uid: str) -> None:
+        """Look again, and closely where the server has such an image: one may have taken the place of another."""
+        try:
+            series = self.pacs.series_of(uid)
+        except StudiesError:
+            series = None
+        if series is not None:
+            self._lister.forget(series)
+        self.refresh()
 
     def _rescan_s(self) -> float:
         return self._age_s

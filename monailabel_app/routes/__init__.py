@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
 from monailabel_app.routes import datastore, infer, landmarks, model, train
+from monailabel_app.routes.login import accept_tokens
 from monailabel_app.routes.threads import off_the_loop
 from monailabel_app.viewers import pages, proxy
 
@@ -24,6 +25,7 @@ def install_routes(instance: FARNetApp) -> None:
     if getattr(server.state, "farnet_routes", False):  # after POST /reload the routes are there already
         return
     server.state.farnet_routes = True
+    accept_tokens()
     before = len(server.router.routes)
     for part in (datastore, infer, landmarks, model, train, proxy, pages):
         server.include_router(part.router)

@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +12,13 @@ import pytest
 from pydicom.uid import JPEG2000Lossless, XRayRadiationDoseSRStorage, generate_uid
 
 from lib.formats.structured_report import report_dataset
-from lib.landmarks import Landmark, Landmarks, State
+from lib.landmarks import Landmark, Landmarks, LandmarkSet, State
 from lib.radiographs import SpacingSource, read_radiograph
 from lib.trainers.samples import check_labels, labelled_samples
 from monailabel_app.datastores import pacs
 from monailabel_app.datastores.dicomweb import DicomwebStudies
 from monailabel_app.datastores.pacs import PacsAwayError, PacsRefusedError
+from monailabel_app.datastores.pacs_reports import ReportReader
 from monailabel_app.errors import ConflictError, NotFoundError, StudiesError
 from tests.tiny import CEPH
 from tests.viewers.dicoms import save_radiograph
@@ -89,6 +91,27 @@ class TestListing:
         orthanc.store(tmp_path / "new")
         assert studies.header(uid(dataset)).width == film.shape[1]
         assert not studies.has_image("1.2.3")
+
+    def test_an_image_in_the_place_of_another_is_found(self, orthanc, opened, tmp_path, film):
+        series = {"study": generate_uid(), "series": generate_uid(), "patient": "one"}
+        first = save_radiograph(tmp_path / "1", film, **series)
+        orthanc.store(tmp_path / "1")
+        studies = opened(orthanc)
+        assert studies.list_images() == [uid(first)]
+        second = save_radiograph(tmp_path / "2", film, **series)
+        orthanc.store(tmp_path / "2")
+        orthanc.delete(uid(first))
+        assert studies.header(uid(second)).width == film.shape[1]
+        assert studies.list_images() == [uid(second)]
+
+    def test_an_image_that_has_gone_stays_gone_after_a_restart(self, orthanc, opened, tmp_path, film):
+        series = {"study": generate_uid(), "series": generate_uid(), "patient": "one"}
+        kept, gone = (save_radiograph(tmp_path / str(number), film, number=number, **series) for number in (1, 2))
+        orthanc.store(tmp_path / "1", tmp_path / "2")
+        assert len(opened(orthanc).list_images()) == 2
+        orthanc.delete(uid(gone))
+        assert opened(orthanc).list_images() == [uid(kept)]
+        assert opened(orthanc).list_images() == [uid(kept)]
 
     def test_filters_of_the_user(self, orthanc, opened, tmp_path, film):
         old = save_radiograph(tmp_path / "old", film)
@@ -251,6 +274,58 @@ class TestLabels:
             for _ in range(3):
                 assert studies.landmarks(uid(image))[0].x == 15.0
         assert caplog.text.count("lies outside the image") == 1
+
+    def test_a_process_with_other_models_takes_nothing_away(self, orthanc, opened, image, label, tmp_path):
+        studies = opened(orthanc)
+        studies.save_label(uid(image), label(11.0), FINAL, {})
+        other = DicomwebStudies(orthanc.dicomweb, tmp_path / "cache", {"farnet_hand": LandmarkSet.load("hand_37")})
+        other.refresh()
+        assert studies.landmarks(uid(image))[0].x == 11.0
+        first = DicomwebStudies(orthanc.dicomweb, tmp_path / "new", {"farnet_hand": LandmarkSet.load("hand_37")})
+        assert first.get_labeled_images() == []
+        assert opened(orthanc, "new").get_labeled_images() == [uid(image)]  # the same cache, with the right models
+
+    def test_the_newest_wins_against_a_clock_that_is_ahead(self, orthanc, opened, image, label, tmp_path):
+        landmarks = Landmarks((Landmark("Sella", 30.5, 40.25),)).ordered(CEPH.names)
+        ahead = datetime.now() + timedelta(hours=1)
+        report = report_dataset(landmarks, CEPH, image, person="Roe^Jo", when=ahead)
+        report.save_as(tmp_path / "ahead", write_like_original=False)
+        orthanc.store(tmp_path / "ahead")
+        studies = opened(orthanc)
+        assert studies.landmarks(uid(image))[0].x == 30.5
+        studies.save_label(uid(image), label(11.0), FINAL, {})
+        assert studies.landmarks(uid(image))[0].x == 11.0
+
+    def test_a_report_that_is_refused_once_is_asked_for_again(self, orthanc, opened, image, label, monkeypatch):
+        opened(orthanc, "another machine").save_label(uid(image), label(11.0), FINAL, {})
+        retrieve, refusals = pacs.Pacs.retrieve, iter([True])
+
+        def once(self, place):
+            if next(refusals, False):
+                raise PacsRefusedError("The DICOMweb server refuses the request (status 500).")
+            return retrieve(self, place)
+
+        monkeypatch.setattr(pacs.Pacs, "retrieve", once)
+        studies = opened(orthanc)
+        assert studies.get_labeled_images() == [uid(image)]
+        assert studies.status()["dicomweb"]["fault"] == ""
+
+    def test_a_label_that_is_submitted_during_a_look_is_kept(self, orthanc, opened, image, label, monkeypatch):
+        studies = opened(orthanc)
+        studies.save_label(uid(image), label(10.0), FINAL, {})
+        newest, once = ReportReader.newest, iter([True])
+
+        def meanwhile(self, *given):
+            found = newest(self, *given)
+            if next(once, False):
+                submitting = threading.Thread(target=studies.save_label, args=(uid(image), label(11.0), FINAL, {}))
+                submitting.start()
+                submitting.join()
+            return found
+
+        monkeypatch.setattr(ReportReader, "newest", meanwhile)
+        studies.refresh()
+        assert studies.landmarks(uid(image))[0].x == 11.0
 
     def test_predictions_stay_here_and_leave_the_label_alone(self, orthanc, opened, image, label):
         studies = opened(orthanc)
