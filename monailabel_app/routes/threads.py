@@ -18,8 +18,13 @@ def off_the_loop(route: BaseRoute) -> BaseRoute:
     """The same route, its endpoint called in a thread; routes that never ask the datastore as they are.
 
     In MONAI Label 0.8.5 these are ``async`` functions that await nothing, and so run on the event loop, where a slow
-    answer of a DICOMweb server would be waited for by everybody.
+    answer of a DICOMweb server would be waited for by everybody. FastAPI keeps an included router as one route, which
+    looks its own routes up when it is first asked.
     """
+    included = getattr(route, "original_router", None)
+    if included is not None:
+        included.routes[:] = map(off_the_loop, included.routes)
+        return route
     if not isinstance(route, APIRoute) or not route.path.startswith(WAITING):
         return route
     if not inspect.iscoroutinefunction(route.endpoint):
