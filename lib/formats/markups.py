@@ -90,19 +90,25 @@ def markups_document(
     return {"@schema": SCHEMA, "markups": [points_list]}
 
 
+def told_of(item: Landmark, definition: str = "") -> str:
+    """What a file tells of a landmark beside its name and place, in the grammar of :mod:`lib.formats.notes`."""
+    predicted = item.predicted
+    return write_notes(
+        Notes(
+            occluded=item.state is State.OCCLUDED,
+            confidence=item.confidence,
+            predicted=None if predicted is None else (predicted.x, predicted.y),
+            model="" if predicted is None else predicted.model,
+            definition=definition,
+        )
+    )
+
+
 def _point(item: Landmark, definition: str, *, sure: bool) -> dict[str, Any]:
     """A control point without its place."""
-    predicted = item.predicted
-    notes = Notes(
-        occluded=item.state is State.OCCLUDED,
-        confidence=item.confidence,
-        predicted=None if predicted is None else (predicted.x, predicted.y),
-        model="" if predicted is None else predicted.model,
-        definition=definition,
-    )
     return {
         "label": item.name,
-        "description": write_notes(notes),
+        "description": told_of(item, definition),
         "associatedNodeID": "",
         "selected": sure,
         "locked": False,

@@ -35,7 +35,7 @@ from pydicom.uid import generate_uid
 
 from lib.formats import report_codes as known
 from lib.formats.labels import LabelError
-from lib.formats.notes import Notes, write_notes
+from lib.formats.markups import told_of
 from lib.landmarks import Landmark, LandmarkDefinition, Landmarks, LandmarksError, LandmarkSet, State
 
 _NEEDED = ("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID", "Rows", "Columns")
@@ -210,14 +210,7 @@ def _evaluation(item: Landmark, code: Code) -> CodeContentItem:
 
 def _told(item: Landmark, relationship: RelationshipTypeValues) -> list[TextContentItem]:
     """A landmark's name, where OHIF looks for it, and its notes as in the description of a point in Slicer."""
-    predicted = item.predicted
-    notes = Notes(
-        occluded=item.state is State.OCCLUDED,
-        confidence=item.confidence,
-        predicted=None if predicted is None else (predicted.x, predicted.y),
-        model="" if predicted is None else predicted.model,
-    )
-    told = [(known.COMMENT, item.name), (known.NOTES, write_notes(notes))]
+    told = [(known.COMMENT, item.name), (known.NOTES, told_of(item))]
     return [TextContentItem(name, text, relationship) for name, text in told if text]
 
 
