@@ -31,6 +31,7 @@ newest_slicer() {
     NEWEST_SLICER="$(cd "$folder" && pwd)"
 }
 
+setup_environment requirements.txt # as start.sh does, which is tested too
 setup_environment requirements-dev.txt
 drawing_libraries
 # What cannot be had here is said, and its tests are skipped.
