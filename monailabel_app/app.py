@@ -21,12 +21,12 @@ from lib.configs import ConfigError, TaskConfig, choose_models
 from lib.infers import InferError
 from lib.landmarks import LandmarkSetError
 from lib.trainers.memory import keep_freed_memory
+from lib.version import VERSION
 from monailabel_app.batch import BatchPrediction
 from monailabel_app.datastores.opening import check_studies, open_studies
 from monailabel_app.datastores.rules import ORIGINAL, checked_tag
 from monailabel_app.errors import ClientError, NotFoundError, client_errors
 from monailabel_app.routes import install_routes
-from monailabel_app.version import VERSION
 
 logger = logging.getLogger(__name__)
 

@@ -11,6 +11,25 @@ from lib.landmarks import LandmarkSet
 from lib.networks import ENCODERS, check_input_size
 
 
+class TrainingData(BaseModel):
+    """Which images a model learnt from, and which it never saw.
+
+    Attributes:
+        hash: of the images and labels, training and held out: another number is other data.
+        train: fingerprint of each image that it learnt from, see :mod:`lib.radiographs.fingerprint`.
+        held_out: fingerprint of each image that it was measured on.
+        train_patients, held_out_patients: how many groups of images these are.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    hash: str
+    train: tuple[str, ...]
+    held_out: tuple[str, ...]
+    train_patients: int
+    held_out_patients: int
+
+
 class ModelCard(BaseModel):
     """What a model file says of itself.
 
@@ -23,6 +42,10 @@ class ModelCard(BaseModel):
         landmark_set: the landmarks, in the order of the heat maps.
         metrics: figures on the held-out images when it was published.
         training: what it was trained with: images, epochs, options, seed.
+        data: what it was trained on; None in files older than this field, and where nobody knows.
+        parent: version of the model that its training went on from; None from scratch.
+        code: version of this software that trained it.
+        created: when, ISO 8601 with time zone.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -39,6 +62,10 @@ class ModelCard(BaseModel):
     landmark_set: LandmarkSet
     metrics: dict[str, float | None] = {}
     training: dict[str, str | int | float | bool | None] = {}
+    data: TrainingData | None = None
+    parent: str | None = None
+    code: str | None = None
+    created: str | None = None
 
     @field_validator("encoder")
     @classmethod

@@ -1,4 +1,7 @@
-"""Reading and writing model files: ``{"model": state dict, "card": plain data}``, which torch loads as weights only."""
+"""Reading and writing model files: ``{"model": state dict, "card": plain data, "held_out": plain data}``.
+
+torch loads them as weights only; ``held_out`` may be absent.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from lib.checkpoints.card import ModelCard
+from lib.checkpoints.held_out import HeldOutErrors
 from lib.formats.files import write_atomic
 from lib.networks import FARNet
 
@@ -24,7 +28,14 @@ def build_network(card: ModelCard) -> FARNet:
     return FARNet(card.encoder, len(card.landmark_set), width=card.width, image_kernel=card.image_kernel)
 
 
-def save_model(path: str | Path, state: dict[str, Tensor], card: ModelCard, *, half: bool = False) -> None:
+def save_model(
+    path: str | Path,
+    state: dict[str, Tensor],
+    card: ModelCard,
+    *,
+    half: bool = False,
+    held_out: HeldOutErrors | None = None,
+) -> None:
     """Write a model file; who reads it meanwhile sees the old one or the new one, never a part.
 
     Args:
@@ -32,10 +43,14 @@ def save_model(path: str | Path, state: dict[str, Tensor], card: ModelCard, *, h
         state: the network's state dict.
         card: what it is.
         half: store convolution weights as float16, for half the size; the rest stays float32.
+        held_out: its errors on the held-out images.
     """
     stored = {key: _stored(value, half) for key, value in state.items()}
     buffer = io.BytesIO()
-    torch.save({"model": stored, "card": card.model_dump(mode="json")}, buffer)
+    content = {"model": stored, "card": card.model_dump(mode="json")}
+    if held_out is not None:
+        content["held_out"] = held_out.model_dump(mode="json")
+    torch.save(content, buffer)
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     write_atomic(path, buffer.getvalue())
 
@@ -52,6 +67,19 @@ def read_card(path: str | Path) -> ModelCard:
         ModelFileError: no such file, not a model file of this project.
     """
     return _parse_card(_read(Path(path)), Path(path))
+
+
+def read_held_out(path: str | Path) -> HeldOutErrors | None:
+    """The errors of a model on its held-out images; None where the file does not have them.
+
+    Raises:
+        ModelFileError: no such file, not a model file of this project.
+    """
+    stored = _read(Path(path)).get("held_out")
+    try:
+        return None if stored is None else HeldOutErrors.model_validate(stored)
+    except ValidationError as error:
+        raise ModelFileError(f"{path}: its errors on the held-out images are not valid.") from error
 
 
 def load_model(path: str | Path) -> tuple[FARNet, ModelCard]:

@@ -16,6 +16,7 @@ from lib.formats.pixel_labels import pixel_label_document
 from lib.formats.read_report import Report, parse_report, report_landmarks
 from lib.formats.structured_report import description_of, report_dataset
 from lib.landmarks import Landmarks, LandmarkSet
+from lib.version import VERSION
 from monailabel_app.datastores import rules
 from monailabel_app.datastores.catalogue import label_entry
 from monailabel_app.datastores.index import Entry
@@ -23,7 +24,6 @@ from monailabel_app.datastores.label_sets import LabelSets
 from monailabel_app.datastores.pacs import Pacs, Place
 from monailabel_app.datastores.pacs_listing import Lister
 from monailabel_app.errors import NotFoundError
-from monailabel_app.version import VERSION
 
 logger = logging.getLogger(__name__)
 

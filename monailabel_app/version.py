@@ -1,3 +1,0 @@
-"""The app's version."""
-
-VERSION = "0.1.0"
