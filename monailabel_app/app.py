@@ -21,6 +21,7 @@ from lib.configs import ConfigError, TaskConfig, choose_models
 from lib.infers import InferError
 from lib.landmarks import LandmarkSetError
 from lib.trainers.memory import keep_freed_memory
+from lib.trainers.run_log import note_interrupted
 from lib.version import VERSION
 from monailabel_app.batch import BatchPrediction
 from monailabel_app.datastores.opening import check_studies, open_studies
@@ -80,6 +81,13 @@ class FARNetApp(MONAILabelApp):
         """Called by the server only: put our routes in front of upstream's."""
         super().on_init_complete()
         install_routes(self)
+        for config in self.configs.values():
+            for record in note_interrupted(config.runs):
+                logger.warning(
+                    "The training %s of %s was interrupted; with the option 'resume' it goes on.",
+                    record.run,
+                    config.name,
+                )
 
     def info(self) -> dict[str, Any]:
         """What `/info/` tells; of the trainings the last first, since Slicer's progress bar shows the first one."""
@@ -87,6 +95,12 @@ class FARNetApp(MONAILabelApp):
         started = {name: stats.get("start_ts", 0) for name, stats in told["train_stats"].items()}
         last_first = sorted(started, key=lambda name: -started[name])
         return {**told, "train_stats": {name: told["train_stats"][name] for name in last_first}}
+
+    def train(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Train a model; a training that the server has started ends with the server."""
+        in_background = not self._server_mode
+        started: dict[str, Any] = super().train({**({"server": os.getppid()} if in_background else {}), **request})
+        return started
 
     # --- requests ------------------------------------------------------------------------------------------------
 

@@ -86,9 +86,8 @@ class ModelCard(BaseModel):
 
     def same_network(self, other: ModelCard) -> bool:
         """Whether the weights of one fit the network of the other, landmark by landmark."""
-        return (self.encoder, self.width, self.image_kernel, self.landmark_set.names) == (
-            other.encoder,
-            other.width,
-            other.image_kernel,
-            other.landmark_set.names,
-        )
+        return self.same_trunk(other) and self.landmark_set.names == other.landmark_set.names
+
+    def same_trunk(self, other: ModelCard) -> bool:
+        """Whether the weights of one fit the network of the other, but for the maps of landmarks that only one has."""
+        return (self.encoder, self.width, self.image_kernel) == (other.encoder, other.width, other.image_kernel)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
@@ -35,3 +36,11 @@ class HeldOutErrors(BaseModel):
             if len(table) != len(self.images) or any(len(row) != len(self.landmarks) for row in table):
                 raise ValueError(f"errors are not {len(self.images)} rows of {len(self.landmarks)}")
         return self
+
+    def only(self, landmarks: Sequence[str]) -> Self:
+        """The errors of some of its landmarks."""
+        columns = [self.landmarks.index(name) for name in landmarks]
+        px, tolerances = (
+            tuple(tuple(row[column] for column in columns) for row in table) for table in (self.px, self.tolerances)
+        )
+        return self.model_copy(update={"landmarks": tuple(landmarks), "px": px, "tolerances": tolerances})

@@ -60,6 +60,20 @@ def _stored(value: Tensor, half: bool) -> Tensor:
     return value.half() if half and value.ndim > 1 else value
 
 
+def with_version(path: str | Path, version: str) -> bytes:
+    """The content of a model file whose card has another version, all else as it is.
+
+    The same file and version always give the same bytes.
+
+    Raises:
+        ModelFileError: no such file, not a model file of this project.
+    """
+    content = _read(Path(path), weights=True)
+    buffer = io.BytesIO()
+    torch.save({**content, "card": {**content["card"], "version": version}}, buffer)
+    return buffer.getvalue()
+
+
 def read_card(path: str | Path) -> ModelCard:
     """The card of a model file.
 
@@ -88,7 +102,7 @@ def load_model(path: str | Path) -> tuple[FARNet, ModelCard]:
     Raises:
         ModelFileError: no such file, not a model file of this project, or weights that do not fit its card.
     """
-    content = _read(Path(path))
+    content = _read(Path(path), weights=True)
     card = _parse_card(content, Path(path))
     network = build_network(card)
     try:
@@ -98,12 +112,17 @@ def load_model(path: str | Path) -> tuple[FARNet, ModelCard]:
     return network.eval(), card
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path, *, weights: bool = False) -> dict[str, Any]:
+    """The content of a file; without its weights, the shapes alone, which takes as long for a large model as for none.
+
+    The file is opened once. By its path and with ``mmap``, torch 2.13 opens it twice: replaced in between, it gives the
+    card of one model and the weights of the other.
+    """
     if not path.is_file():
         raise ModelFileError(f"No model file at {path}.")
     try:
-        # mmap: reading a card of a large model touches no weights
-        content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        with path.open("rb") as file:
+            content = torch.load(file, map_location="cpu" if weights else "meta", weights_only=True)
     except Exception as error:
         raise ModelFileError(f"{path} is not a model file that torch can read: {type(error).__name__}.") from error
     if not isinstance(content, dict) or "model" not in content or "card" not in content:

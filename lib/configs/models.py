@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from lib.checkpoints import ModelCard
+from lib.checkpoints import ModelCard, ModelVersions
 from lib.configs.presets import PRESETS, Preset
 from lib.infers.landmarks import LandmarkInferTask
 from lib.landmarks import LandmarkSet, LandmarkSetError
 from lib.networks import ENCODERS, check_input_size, nearest_input_size
 from lib.trainers.landmarks import LandmarkTrainTask
+from lib.trainers.one_process import Recipe
 
 
 class ConfigError(ValueError):
@@ -60,6 +61,11 @@ class TaskConfig:
         """The folder of this model's training runs."""
         return self.model_dir / self.name
 
+    @property
+    def versions(self) -> ModelVersions:
+        """What was published, uploaded or shipped; changes of what is served go through it."""
+        return ModelVersions(self.published, Path(self.paths[0]))
+
     def card(self) -> ModelCard:
         """The card of a network that is yet to be trained."""
         height, width = self.landmark_set.input_size
@@ -79,16 +85,10 @@ class TaskConfig:
 
     def train_task(self, *, progress: bool = False) -> LandmarkTrainTask:
         """The task that trains."""
-        return LandmarkTrainTask(
-            self.card(),
-            self.published,
-            self.paths,
-            self.runs,
-            self.preset.training,
-            self.imagenet,
-            half=self.preset.half,
-            progress=progress,
+        recipe = Recipe(
+            self.card(), self.versions, self.paths, self.imagenet, half=self.preset.half, progress=progress
         )
+        return LandmarkTrainTask(recipe, self.runs, self.preset.training)
 
 
 MODELS: dict[str, tuple[str, str]] = {

@@ -1,5 +1,6 @@
 """Metrics, reports and pictures of predictions."""
 
+from lib.evaluation.history import EpochRecord, Validation, append_epoch, cut_history, read_history
 from lib.evaluation.metrics import (
     RELATIVE_TOLERANCE,
     SDR_THRESHOLDS_MM,
@@ -11,19 +12,52 @@ from lib.evaluation.metrics import (
 )
 from lib.evaluation.overlay import draw_overlay, save_overlay
 from lib.evaluation.report import ImageErrors, Report
+from lib.evaluation.run_record import (
+    ComparedImage,
+    GateRecord,
+    LeftOutImage,
+    RunData,
+    RunRecord,
+    RunRecordError,
+    ScoredModel,
+    SideCount,
+    SplitImage,
+    list_runs,
+    read_run,
+    write_run,
+)
+from lib.evaluation.run_report import write_run_report
 from lib.evaluation.spacing import millimetres
 
 __all__ = [
     "RELATIVE_TOLERANCE",
     "SDR_THRESHOLDS_MM",
     "TOLERANCE_MM",
+    "ComparedImage",
+    "EpochRecord",
+    "GateRecord",
     "ImageErrors",
+    "LeftOutImage",
     "Report",
+    "RunData",
+    "RunRecord",
+    "RunRecordError",
+    "ScoredModel",
+    "SideCount",
+    "SplitImage",
+    "Validation",
+    "append_epoch",
+    "cut_history",
     "detection_errors",
     "draw_overlay",
+    "list_runs",
     "mean_radial_error",
     "millimetres",
     "radial_errors",
+    "read_history",
+    "read_run",
     "save_overlay",
     "success_detection_rate",
+    "write_run",
+    "write_run_report",
 ]

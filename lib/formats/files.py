@@ -19,13 +19,13 @@ def write_atomic(path: str | Path, data: bytes | str) -> None:
         OSError: the disk is full, the folder is absent or not writable; the old file is then still there.
     """
     content = data.encode("utf-8") if isinstance(data, str) else data
-    with _beside(Path(path)) as file:
+    with replacing(Path(path)) as file:
         file.write(content)
 
 
 def copy_atomic(source: str | Path, path: str | Path) -> None:
     """Copy a file's content as :func:`write_atomic` writes one, without holding it in memory."""
-    with Path(source).open("rb") as original, _beside(Path(path)) as file:
+    with Path(source).open("rb") as original, replacing(Path(path)) as file:
         shutil.copyfileobj(original, file, length=1 << 20)
 
 
@@ -40,8 +40,8 @@ def json_text(document: object) -> str:
 
 
 @contextmanager
-def _beside(path: Path) -> Iterator[IO[bytes]]:
-    """A new hidden file in the folder of ``path`` that takes its place when the block ends well."""
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """A new hidden file in the folder of ``path``, open for writing, that takes its place when the block ends well."""
     temporary = path.with_name(f".{uuid.uuid4().hex}.tmp")
     try:
         with temporary.open("xb") as file:

@@ -7,6 +7,7 @@ import os
 import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,9 @@ logger = logging.getLogger(__name__)
 
 TAKEN = ("image", "device", "pixel_spacing", "skip_writer", "result_type")
 """What a request may say. Others would reach the transforms as data, or change the server for all, as ``logging``."""
+
+FileKey = tuple[str, int, int, int]
+"""Path, inode, time in nanoseconds, size: changes whenever the file is replaced, be it by one of its size."""
 
 
 class InferError(ValueError):
@@ -75,8 +79,8 @@ class LandmarkInferTask(BasicInferTask):
         self.name = name
         self.landmark_set = landmark_set
         self._lock = threading.Lock()
-        self._loaded: dict[str, tuple[tuple[str, int, int], nn.Module, ModelCard]] = {}
-        self._cards: dict[tuple[str, int, int], ModelCard | ModelFileError] = {}
+        self._loaded: dict[str, tuple[FileKey, nn.Module, ModelCard]] = {}
+        self._cards: dict[FileKey, ModelCard | ModelFileError] = {}
 
     def is_valid(self) -> bool:
         """Whether there are weights to predict with; upstream offers random ones once a network is given."""
@@ -142,8 +146,16 @@ class LandmarkInferTask(BasicInferTask):
         return result
 
     def pre_transforms(self, data: Any = None) -> list[Callable[..., Any]]:
-        """Read the file, stretch it to the network's input."""
-        return [LoadRadiographd(), FitToInputd(self.card().input_size)]
+        """Read the file, stretch it to the network's input.
+
+        The network and its card are chosen here for the whole request: whatever is published meanwhile may have another
+        input size, and the points would be scaled by the wrong one.
+        """
+        card = self.card()
+        if data is not None:
+            data["network"], card = self._in_use(data["device"])
+            data["card"] = card
+        return [LoadRadiographd(), FitToInputd(card.input_size)]
 
     def inferer(self, data: Any = None) -> Inferer:
         """The whole image at once."""
@@ -195,9 +207,14 @@ class LandmarkInferTask(BasicInferTask):
         return Prediction(landmarks, header, spacing, card)
 
     def _get_network(self, device: str, data: Any) -> nn.Module:
+        """The network that this request began with."""
+        network: nn.Module = data["network"] if data is not None else self._in_use(device)[0]
+        return network
+
+    def _in_use(self, device: str) -> tuple[nn.Module, ModelCard]:
         """The network of the file in use, loaded once for a device and version, while other requests wait."""
-        key = self._file_key()
         with self._lock:
+            key = self._file_key()
             cached = self._loaded.get(device)
             if cached is None or cached[0] != key:
                 trained, card = load_model(key[0])
@@ -205,23 +222,21 @@ class LandmarkInferTask(BasicInferTask):
                 network = channels_last(trained.fused()).to(torch.device(device))
                 logger.info("Model '%s' version %s loaded on %s", self.name, card.version, device)
                 self._loaded[device] = cached = (key, network, card)
-            if data is not None:
-                data["card"] = cached[2]  # the card of these very weights, whatever is published meanwhile
-            return cached[1]
+            return cached[1], cached[2]
 
     def clear_cache(self) -> None:
         """Forget loaded networks."""
         with self._lock:
             self._loaded.clear()
 
-    def _file_key(self) -> tuple[str, int, int]:
-        path = self.get_path()
-        if not path:
-            raise ModelFileError(
-                f"Model '{self.name}' has no weights yet: train it first, or put a model file into model/."
-            )
-        status = Path(path).stat()
-        return path, status.st_mtime_ns, status.st_size
+    def _file_key(self) -> FileKey:
+        for path in reversed(self.path):
+            with suppress(FileNotFoundError):  # one that is there may be deleted before the next line
+                status = Path(path).stat()
+                return path, status.st_ino, status.st_mtime_ns, status.st_size
+        raise ModelFileError(
+            f"Model '{self.name}' has no weights yet: train it first, or put a model file into model/."
+        )
 
     def _checked_card(self, path: str) -> ModelCard | ModelFileError:
         try:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pydicom
 
+from lib.radiographs.identity import Identity
 from lib.radiographs.itk_file import read_itk_header, read_itk_pixels
 from lib.radiographs.radiograph import RadiographError, RadiographHeader
 from lib.radiographs.spacing import PixelSpacing, SpacingSource
@@ -42,6 +43,13 @@ def read_dicom_pixels(path: Path) -> Pixels:
     """
     pixels = read_itk_pixels(path, IMAGE_IO)
     return pixels if pixels.ndim == 2 else luminance(pixels)
+
+
+def read_dicom_identity(path: Path) -> Identity:
+    """Patient and study, as far as the file says."""
+    tags = ["PatientID", "IssuerOfPatientID", "StudyInstanceUID"]
+    dataset = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=tags)
+    return Identity.of(*(dataset.get(tag) for tag in tags))
 
 
 def _pixel_spacing(dataset: pydicom.Dataset) -> PixelSpacing:

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from lib.radiographs.dicom import read_dicom_header, read_dicom_pixels
+from lib.radiographs.dicom import read_dicom_header, read_dicom_identity, read_dicom_pixels
+from lib.radiographs.identity import Identity
 from lib.radiographs.nifti import read_nifti_header, read_nifti_pixels
 from lib.radiographs.radiograph import Radiograph, RadiographError, RadiographHeader
 from lib.radiographs.raster import read_raster_header, read_raster_pixels
@@ -85,6 +86,17 @@ def read_radiograph(path: str | Path) -> Radiograph:
     if pixels.shape != (header.height, header.width):
         raise RadiographError(f"{path.name} is damaged: its pixels are not those that its header announces.")
     return Radiograph(pixels, header)
+
+
+def read_identity(path: str | Path) -> Identity:
+    """Read whose radiograph it is; only DICOM says.
+
+    Raises:
+        RadiographError: no such file, or damaged; one sentence.
+    """
+    path = Path(path)
+    with _one_sentence(path):
+        return read_dicom_identity(path) if _recognise(path) == "DICOM" else Identity()
 
 
 def _recognise(path: Path) -> str:

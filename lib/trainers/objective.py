@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
@@ -9,13 +13,20 @@ from lib.heatmaps import HeatmapCodec
 from lib.losses import EWCLoss
 
 COARSE_STRIDE = 2
+MAX_WEIGHT = 4.0
+"""However rare a landmark is, one annotation of it counts at most as much as four of another."""
 
 
 class CoarseToFineLoss(nn.Module):
-    """``EWC(fine) + coarse_weight * EWC(coarse)`` against landmarks.
+    """``EWC(fine) + coarse_weight * EWC(coarse)`` against landmarks; with all landmarks annotated, the paper's.
+
+    Each annotated landmark counts alike, however many others its image has: the sum over the annotated ones is divided
+    by the number of maps, annotated or not. A mean over the annotated ones would let the only landmark of one image
+    weigh as much as the nineteen of another.
 
     Args:
         codec: of the fine maps; the coarse maps use the same sigma in cells.
+        weights: (N,) what a landmark counts, see :func:`landmark_weights`; None: each 1.
         alpha: of :class:`~lib.losses.EWCLoss`.
         coarse_weight: 1 in the paper.
 
@@ -24,18 +35,47 @@ class CoarseToFineLoss(nn.Module):
         - points: (B, N, 2) landmarks in pixels of the input; NaN is not annotated and does not train.
     """
 
-    def __init__(self, codec: HeatmapCodec, alpha: float = 40.0, coarse_weight: float = 1.0) -> None:
+    weights: Tensor | None
+
+    def __init__(
+        self,
+        codec: HeatmapCodec,
+        weights: Sequence[float] | None = None,
+        alpha: float = 40.0,
+        coarse_weight: float = 1.0,
+    ) -> None:
         super().__init__()
         self.codec = codec
-        self.ewc = EWCLoss(alpha)
+        self.ewc = EWCLoss(alpha, reduction="none")
         self.coarse_weight = coarse_weight
+        self.register_buffer("weights", None if weights is None else torch.tensor(weights, dtype=torch.float32))
 
     def forward(self, prediction: tuple[Tensor, Tensor], points: Tensor) -> Tensor:
         """The loss, a scalar."""
         fine, coarse = (maps.float() for maps in prediction)
         size = (fine.shape[-2], fine.shape[-1])
         annotated = ~torch.isnan(points).any(dim=-1)
-        loss: Tensor = self.ewc(fine, self.codec.encode(points, size), annotated)
+        loss = self._mean(fine, self.codec.encode(points, size), annotated)
         targets = self.codec.with_stride(COARSE_STRIDE).encode(points, size)
-        loss = loss + self.coarse_weight * self.ewc(coarse, targets, annotated)
-        return loss  # noqa: RET504 - modules are untyped, the name is not
+        return loss + self.coarse_weight * self._mean(coarse, targets, annotated)
+
+    def _mean(self, maps: Tensor, targets: Tensor, annotated: Tensor) -> Tensor:
+        losses: Tensor = self.ewc(maps, targets, annotated)
+        losses = losses.flatten(-2).mean(dim=-1)  # (B, N), or one of each that is annotated
+        if self.weights is not None:
+            weights = self.weights.expand(annotated.shape)
+            losses = losses * (weights if losses.ndim == 2 else weights[annotated])
+        return losses.sum() / annotated.numel()
+
+
+def landmark_weights(labels: Sequence[npt.NDArray[np.float32]]) -> tuple[float, ...]:
+    """What each landmark counts, so that one annotated in few images is learnt as much as the others.
+
+    Args:
+        labels: (N, 2) points of each training image, NaN where not annotated.
+
+    Returns:
+        N weights: images / images with this landmark, at most :data:`MAX_WEIGHT`; 1 where it is in all or in none.
+    """
+    counts = np.sum([~np.isnan(points).any(axis=-1) for points in labels], axis=0)
+    return tuple(float(min(MAX_WEIGHT, len(labels) / count)) if count else 1.0 for count in counts)

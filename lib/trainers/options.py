@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lib.networks import DeviceError, choose_device
+
+AUTO_EPOCHS = (40, 600)
+"""The fewest and most epochs of a run that chooses their number itself."""
 
 
 class OptionsError(ValueError):
@@ -18,42 +22,66 @@ class TrainOptions(BaseModel):
     """Options of one training run; names as MONAI Label has them where it has them.
 
     Attributes:
-        name: folder of the run under the model's folder.
-        pretrained: start from the model in use where there is one; otherwise from ImageNet weights, if given, or from
-            scratch.
-        max_epochs: epochs to train.
-        train_batch_size: images a step.
-        val_batch_size: images a validation step.
-        val_split: share of the labelled images that is held out, never trained on.
+        pretrained: go on from the model in use where there is one; otherwise, and where it is another network, from
+            ImageNet weights, if given, or from scratch.
+        resume: go on with the last run if it was stopped or killed, with its own options, as if nothing had happened;
+            if there is none, begin a new one.
+        max_epochs: epochs to train; 0: as many as ``image_budget`` allows.
+        image_budget: radiographs to show in all if ``max_epochs`` is 0, so that 20 labels are shown often enough and
+            500 do not take a week.
+        train_batch_size: radiographs that are computed together.
+        accumulate: batches whose gradients make one step; the effective batch is the product.
+        val_batch_size: radiographs a validation step.
+        val_split: share of the labelled radiographs that is held out, never trained on; it decides about newly
+            labelled ones only.
         val_interval: epochs between validations.
         early_stop_patience: validations without improvement after which training ends; 0 never.
         optimizer: Adam as in the paper, or AdamW.
         learning_rate: at the start, or after the warm-up.
+        weight_decay: of the optimiser.
         schedule: ``step``: a tenth after two thirds of the epochs, as in the paper; ``cosine``: warm-up, then down to
             0.
+        ema_decay: the weights that are judged and published are a moving average of the trained ones with this decay
+            a step; 0: the trained ones themselves.
         augment: vary images and points.
+        gate_confidence: how sure it must be that a model is better than the one in use before it takes its place, see
+            :mod:`lib.trainers.gate`.
+        amp: mixed precision: ``auto`` is bfloat16 on GPUs that have it, float16 on others, off on the CPU.
+        compile: compile the network with ``torch.compile``; pays off in long runs on a GPU.
+        tracking: where figures go besides TensorBoard and the run's report: ``mlflow`` is a local database beside the
+            models.
         seed: of all random numbers.
         device: see :func:`~lib.networks.choose_device`.
-        gpus: the GPUs that the training may see, ``all`` or a number; it uses one.
+        multi_gpu: train on all of ``gpus`` at once; each takes ``train_batch_size`` radiographs.
+        gpus: the GPUs that the training may see, ``all`` or their numbers with commas between.
     """
 
     # viewers send back more than they were given (client_id, model, ...): what is not listed is left alone
     model_config = ConfigDict(extra="ignore", frozen=True, str_strip_whitespace=True)
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")] = "train_01"
     pretrained: bool = True
-    max_epochs: Annotated[int, Field(ge=1, le=100_000)] = 300
+    resume: bool = False
+    max_epochs: Annotated[int, Field(ge=0, le=100_000)] = 0
+    image_budget: Annotated[int, Field(ge=1)] = 45_000
     train_batch_size: Annotated[int, Field(ge=1, le=1024)] = 1
+    accumulate: Annotated[int, Field(ge=1, le=1024)] = 1
     val_batch_size: Annotated[int, Field(ge=1, le=1024)] = 1
     val_split: Annotated[float, Field(gt=0.0, le=0.9)] = 0.2
     val_interval: Annotated[int, Field(ge=1)] = 1
     early_stop_patience: Annotated[int, Field(ge=0)] = 0
     optimizer: Literal["adam", "adamw"] = "adam"
     learning_rate: Annotated[float, Field(gt=0.0, le=1.0)] = 1e-4
+    weight_decay: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
     schedule: Literal["step", "cosine"] = "step"
+    ema_decay: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.99
     augment: bool = True
+    gate_confidence: Annotated[float, Field(ge=0.5, lt=1.0)] = 0.8
+    amp: Literal["auto", "bf16", "fp16", "off"] = "auto"
+    compile: bool = False
+    tracking: Literal["none", "mlflow"] = "none"
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     device: str = "cuda"
+    multi_gpu: bool = True
     gpus: Annotated[str, Field(pattern=r"^(all|\d+(,\d+)*)$")] = "all"
 
     @classmethod
@@ -77,3 +105,32 @@ class TrainOptions(BaseModel):
             fault = error.errors()[0]
             where = ".".join(str(part) for part in fault["loc"])
             raise OptionsError(f"Training option '{where}' cannot be {fault['input']!r}: {fault['msg']}.") from error
+
+    def choices(self) -> dict[str, Any]:
+        """What a viewer's table shows: the value, or the values to choose from, the default first."""
+        shown: dict[str, Any] = self.model_dump()
+        for name, field in type(self).model_fields.items():
+            if get_origin(field.annotation) is Literal:
+                others = [choice for choice in get_args(field.annotation) if choice != shown[name]]
+                shown[name] = [shown[name], *others]
+        return shown
+
+    def epochs(self, images: int) -> int:
+        """Epochs of a run with so many radiographs to learn from."""
+        if self.max_epochs:
+            return self.max_epochs
+        fewest, most = AUTO_EPOCHS
+        return min(most, max(fewest, math.ceil(self.image_budget / images)))
+
+    def smaller_batch(self) -> TrainOptions | None:
+        """The same effective batch in smaller parts, for less memory; None where a part is one radiograph."""
+        if self.train_batch_size == 1 and self.val_batch_size == 1:
+            return None
+        batch = math.ceil(self.train_batch_size / 2)
+        return self.model_copy(
+            update={
+                "train_batch_size": batch,
+                "accumulate": round(self.accumulate * self.train_batch_size / batch),
+                "val_batch_size": math.ceil(self.val_batch_size / 2),
+            }
+        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -12,7 +13,7 @@ from fastapi import HTTPException
 
 from lib.evaluation.spacing import millimetres
 from lib.landmarks import Landmarks, LandmarkSet
-from lib.radiographs import PixelSpacing, RadiographHeader
+from lib.radiographs import Identity, PixelSpacing, RadiographHeader
 from lib.trainers.split import MIN_LABELS
 
 logger = logging.getLogger(__name__)
@@ -24,6 +25,13 @@ class NotEnoughLabelsError(ValueError):
 
 class LabelledStudies(Protocol):
     """What training asks of a datastore of landmarks."""
+
+    @property
+    def folder(self) -> Path:
+        """Where what is noted about the labels lies, the held-out split for one."""
+
+    def identity(self, image_id: str) -> Identity:
+        """Patient and study of an image."""
 
     def get_labeled_images(self) -> list[str]:
         """Ids of the images with a submitted label."""

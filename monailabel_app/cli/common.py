@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from lib.configs import MODELS, TaskConfig, choose_models
 from lib.configs.presets import PRESETS
+from lib.landmarks import LandmarkSet
 from lib.networks import ENCODERS
 from lib.radiographs import PixelSpacing, SpacingSource
 from monailabel_app.datastores import StudiesFolder
@@ -74,10 +76,15 @@ def existing_studies(options: argparse.Namespace, config: TaskConfig) -> Studies
     Raises:
         UsageError: it does not.
     """
+    return opened_studies(options, {config.name: config.landmark_set})
+
+
+def opened_studies(options: argparse.Namespace, landmark_sets: Mapping[str, LandmarkSet]) -> StudiesFolder:
+    """As :func:`existing_studies`, with the landmark set of each model, by the model's name."""
     where = str(options.studies)
     if not is_address(where) and not Path(where).is_dir():
         raise UsageError(f"there is no folder {where}: make one with 'import' or 'phantoms'.")
-    studies = open_studies(where, {config.name: config.landmark_set})
+    studies = open_studies(where, landmark_sets)
     if fault := studies.status().get("dicomweb", {}).get("fault"):
         raise UsageError(fault)
     return studies

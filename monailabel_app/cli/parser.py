@@ -8,17 +8,21 @@ import os
 import sys
 from collections.abc import Sequence
 
-from lib.checkpoints import ModelFileError
+from lib.checkpoints import ModelFileError, VersionError
 from lib.configs import ConfigError
 from lib.datasets import DatasetError
+from lib.evaluation import RunRecordError
 from lib.formats import LabelError
 from lib.infers import InferError
 from lib.landmarks import LandmarksError, LandmarkSetError
 from lib.networks import WeightsError
 from lib.radiographs import RadiographError
 from lib.trainers import OptionsError
+from lib.trainers.lock import TrainingRunningError, TrainingStoppedError
 from lib.trainers.samples import NotEnoughLabelsError
-from monailabel_app.cli import evaluate, import_, labels, models, phantoms, predict, serve, train
+from lib.trainers.split import SplitError
+from lib.trainers.training import DivergedError
+from monailabel_app.cli import evaluate, import_, labels, models, phantoms, predict, runs, serve, split, train
 from monailabel_app.cli.common import UsageError
 from monailabel_app.errors import ClientError
 
@@ -26,6 +30,7 @@ SENTENCES = (
     ClientError,
     ConfigError,
     DatasetError,
+    DivergedError,
     InferError,
     LabelError,
     LandmarkSetError,
@@ -34,7 +39,12 @@ SENTENCES = (
     NotEnoughLabelsError,
     OptionsError,
     RadiographError,
+    RunRecordError,
+    SplitError,
+    TrainingRunningError,
+    TrainingStoppedError,
     UsageError,
+    VersionError,
     WeightsError,
 )
 """Errors whose message is the whole story for the person at the keyboard."""
@@ -59,7 +69,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("-v", "--verbose", action="store_true", help="log what happens")
     commands = parser.add_subparsers(title="commands", dest="command", required=True, metavar="COMMAND")
-    for command in (serve, import_, phantoms, train, predict, evaluate, labels, models):
+    for command in (serve, import_, phantoms, train, predict, evaluate, split, runs, labels, models):
         command.add_parser(commands)
     return parser
 

@@ -12,7 +12,7 @@ from typing import Any
 from monailabel.interfaces.datastore import Datastore
 
 from lib.landmarks import Landmarks, LandmarkSet
-from lib.radiographs import PixelSpacing, RadiographHeader
+from lib.radiographs import Identity, PixelSpacing, RadiographHeader, read_identity
 from monailabel_app.datastores import rules
 from monailabel_app.datastores.archive import write_archive
 from monailabel_app.datastores.catalogue import Catalogue, file_of
@@ -137,6 +137,20 @@ class StudiesReading(Datastore):
     def notes(self, image_id: str) -> dict[str, Any]:
         """What is noted about an image, scores included; unlike :meth:`get_image_info` it never reads the image."""
         return copy.deepcopy(self._catalogue.study(image_id).image.info)
+
+    def identity(self, image_id: str) -> Identity:
+        """Patient and study of an image: those noted, else those in its file's header.
+
+        A user notes the patient of an image that does not say as ``patient``. MONAI Label's ``PatientID`` is none: it
+        holds the image's id.
+
+        Raises:
+            NotFoundError: there is no such image.
+            RadiographError: its file is damaged.
+        """
+        noted = self.notes(image_id)
+        known = Identity.of(noted.get("patient"), study=noted.get("StudyInstanceUID"))
+        return known.or_else(read_identity(self._catalogue.image_path(image_id)))
 
     def get_image_info(self, image_id: str) -> dict[str, Any]:
         """What a client needs to fetch an image, and what is noted about it.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
-from monailabel_app.routes import datastore, infer, landmarks, model, train
+from monailabel_app.routes import datastore, infer, landmarks, model, train, versions
 from monailabel_app.routes.login import accept_tokens
 from monailabel_app.routes.threads import off_the_loop
 from monailabel_app.viewers import pages, proxy
@@ -27,7 +27,7 @@ def install_routes(instance: FARNetApp) -> None:
     server.state.farnet_routes = True
     accept_tokens()
     before = len(server.router.routes)
-    for part in (datastore, infer, landmarks, model, train, proxy, pages):
+    for part in (datastore, infer, landmarks, model, versions, train, proxy, pages):
         server.include_router(part.router)
     routes = server.router.routes
     routes[:] = [*routes[before:], *map(off_the_loop, routes[:before])]

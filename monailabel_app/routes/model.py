@@ -7,13 +7,11 @@ import tempfile
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, File, Request, UploadFile
-from monailabel.config import settings
-from monailabel.endpoints.user.auth import RBAC, User
+from fastapi import APIRouter, File, Request, UploadFile
 
-from lib.checkpoints import ModelFileError, load_model
-from lib.formats import copy_atomic
+from lib.checkpoints import ModelFileError, read_card
 from monailabel_app.errors import ClientError
+from monailabel_app.routes.versions import Admin, check_landmarks, how, version_errors
 
 router = APIRouter(tags=["Model"])
 
@@ -23,9 +21,9 @@ def upload(
     request: Request,
     model: str,
     file: Annotated[UploadFile, File()],
-    _: Annotated[User, Depends(RBAC(settings.MONAI_LABEL_AUTH_ROLE_ADMIN))],
+    user: Admin,
 ) -> Any:
-    """Publish an uploaded model file, after loading it; upstream copies any file over the served model."""
+    """Serve an uploaded model file, after loading it, and keep the one before; upstream copies any file over it."""
     app = request.app.state.farnet
     config = app.configs[app.checked_trainer(model)]
     with tempfile.TemporaryDirectory(prefix="farnet-model-") as folder:
@@ -33,13 +31,9 @@ def upload(
         with path.open("wb") as target:
             shutil.copyfileobj(file.file, target)
         try:
-            _, card = load_model(path)
+            check_landmarks(config, read_card(path), "The uploaded model")
+            with version_errors():
+                config.versions.publish(path, how(user), "uploaded")
         except ModelFileError as error:
             raise ClientError(str(error).replace(str(path), "The uploaded file")) from error
-        if card.landmark_set.names != config.landmark_set.names:
-            raise ClientError(
-                f"The uploaded model finds the landmarks of '{card.landmark_set.name}', "
-                f"not those of '{config.landmark_set.name}'."
-            )
-        copy_atomic(path, config.published)
     return app.model_info(model)

@@ -1,26 +1,49 @@
-"""Training over HTTP: ``POST /train/{model}``."""
+"""Training over HTTP: ``POST /train/{model}`` and ``DELETE /train/``."""
 
 from __future__ import annotations
 
+import os
+import time
+from datetime import datetime
+from http import HTTPStatus
+from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 from monailabel.config import settings
 from monailabel.endpoints.train import run_model
+from monailabel.endpoints.train import stop as kill
 from monailabel.endpoints.user.auth import RBAC, User
+from monailabel.utils.async_tasks.utils import processes, tasks
 
 from lib.trainers import OptionsError
+from lib.trainers.lock import TrainingRunningError, ask_to_stop, is_training
+from lib.trainers.run_log import note_interrupted
 from lib.trainers.samples import NotEnoughLabelsError
+from lib.trainers.split import SplitError
 from monailabel_app.errors import ClientError
 
 router = APIRouter(tags=["Train"])
+
+START_S = 10.0
+STOP_S = 90.0
+"""How long a training may take to end its step and to publish its best, before it is killed."""
+POLL_S = 0.1
+
+Admin = Annotated[User, Depends(RBAC(settings.MONAI_LABEL_AUTH_ROLE_ADMIN))]
+
+
+class RunningError(ClientError):
+    """A training is running already; the status is the one that MONAI Label gives."""
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
 
 
 @router.post("/train/{model}", summary="Train a model on the submitted labels")
 def train(
     request: Request,
     model: str,
-    _: Annotated[User, Depends(RBAC(settings.MONAI_LABEL_AUTH_ROLE_ADMIN))],
+    _: Admin,
     params: dict[str, Any] | None = None,
     run_sync: bool = False,
     enqueue: bool = False,
@@ -33,7 +56,47 @@ def train(
     app = request.app.state.farnet
     task = app._trainers[app.checked_trainer(model)]
     try:
-        options = task.check(params or {}, app.datastore())
-    except (OptionsError, NotEnoughLabelsError) as error:
+        options = task.check(params or {}, app.datastore(), queued=enqueue)
+    except (OptionsError, NotEnoughLabelsError, SplitError) as error:
         raise ClientError(str(error)) from error
-    return run_model(model, options.model_dump(), run_sync, enqueue)
+    except TrainingRunningError as error:
+        raise RunningError(str(error)) from error
+    return run_model(model, {**options.model_dump(), "server": os.getpid()}, run_sync, enqueue)
+
+
+@router.delete("/train/", summary="Stop the training that is running; its best so far is kept")
+def stop(request: Request, _: Admin) -> Any:
+    """Ask the training to stop, and wait: it ends its step and publishes its best model if that is better.
+
+    Upstream kills it at once, and answers null in the moment in which it begins.
+    """
+    task = next((task for task in reversed(tasks("train")) if task["status"] in ("SUBMITTED", "RUNNING")), None)
+    if task is None:
+        return None
+    runs = request.app.state.farnet.configs[task["request"]["model"]].runs
+    if _ends_by_itself(task, runs):
+        task["status"] = "STOPPED"
+        task["end_ts"] = datetime.today().strftime("%Y-%m-%d %H:%M:%S")  # noqa: DTZ002 - as upstream writes it
+    else:
+        task = kill() or task
+        note_interrupted(runs)
+    return task
+
+
+def _ends_by_itself(task: dict[str, Any], runs: Path) -> bool:
+    """Ask until the process has ended; False where it has not begun to train, or does not end."""
+    deadline, has_begun = time.monotonic() + START_S, False
+    while task["id"] not in processes("train") and time.monotonic() < deadline:
+        time.sleep(POLL_S)  # its process is being started
+    deadline = time.monotonic() + STOP_S
+    while (process := processes("train").get(task["id"])) is not None and process.poll() is None:
+        if is_training(runs):
+            has_begun = True
+            task["status"] = "STOPPED"  # before it ends, or upstream would note that it is done
+            ask_to_stop(runs)
+        elif not has_begun:
+            return False
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(POLL_S)
+    return True

@@ -103,7 +103,8 @@ export class Training {
       await this.session.refreshInfo();
     }
     if (was && !this.#running) {
-      this.session.tell('The training has ended', 'info');
+      const { verdict, message } = this.session.info?.train_stats?.[this.session.model] ?? {};
+      this.session.tell(verdict ?? message ?? 'The training has ended', 'info');
     }
     this.session.changed();
     this.#soon(this.#running ? RUNNING_MS : IDLE_MS);

@@ -1,0 +1,110 @@
+"""From samples to batches: decoded once, varied anew in each epoch, the same whoever asks and whenever.
+
+What an image looks like in an epoch depends on the seed, the epoch and the image alone, not on what was drawn before
+it. So a training that was killed goes on as if nothing had happened, and two processes see what one would have seen.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import torch
+from monai.data import CacheDataset, DataLoader, PersistentDataset
+from monai.transforms import Compose, SelectItemsd
+from torch.utils.data import Dataset, DistributedSampler
+
+from lib.transforms import FitToInputd, LoadRadiographd
+
+logger = logging.getLogger(__name__)
+
+SAMPLE_KEYS = ["id", "image", "label", "file_size", "pixel_mm"]
+MEMORY_SHARE = 0.5
+"""Of the memory that is free when a training begins; what does not fit goes to the disk."""
+LOADING_THREADS = 4
+
+
+class VariedDataset(Dataset[dict[str, Any]]):
+    """Samples, each varied at random in its own way in each epoch.
+
+    Args:
+        samples: decoded samples, see :func:`decoded`.
+        variation: random transforms; empty for none.
+        seed: of the run.
+
+    The key of a sample is ``epoch * len(samples) + index``.
+    """
+
+    def __init__(self, samples: Dataset[dict[str, Any]], variation: Sequence[Any], seed: int) -> None:
+        self.samples, self.variation, self.seed = samples, Compose(list(variation)), seed
+
+    def __len__(self) -> int:
+        return len(self.samples)  # type: ignore[arg-type]
+
+    def __getitem__(self, key: int) -> dict[str, Any]:
+        epoch, index = divmod(key, len(self))
+        sample = dict(self.samples[index])
+        if not self.variation.transforms:
+            return sample
+        state = np.random.SeedSequence([self.seed, epoch, index]).generate_state(1)
+        self.variation.set_random_state(seed=int(state[0]))
+        varied: dict[str, Any] = self.variation(sample)
+        return varied
+
+
+class EpochSampler(DistributedSampler[Any]):
+    """The keys of this process's share of an epoch, in an order that depends on seed and epoch only.
+
+    MONAI's trainer tells it the epoch.
+    """
+
+    def __init__(self, dataset: VariedDataset, rank: int, world_size: int) -> None:
+        super().__init__(dataset, num_replicas=world_size, rank=rank, shuffle=True, seed=dataset.seed)
+
+    def __iter__(self) -> Iterator[int]:
+        offset = self.epoch * len(self.dataset)  # type: ignore[arg-type]
+        for index in super().__iter__():
+            yield offset + index
+
+
+def file_to_input(size: tuple[int, int]) -> Compose:
+    """What is done once to each image: read, fit to the network's input, keep what training needs."""
+    return Compose([LoadRadiographd(), FitToInputd(size), SelectItemsd(SAMPLE_KEYS)])
+
+
+def decoded(
+    samples: Sequence[Mapping[str, Any]],
+    size: tuple[int, int],
+    folder: Path,
+    *,
+    processes: int = 1,
+    progress: bool = False,
+    tell: Callable[[str], None] = logger.info,
+) -> Any:
+    """Samples as the network takes them, each decoded once: kept in memory, or on the disk if there are too many.
+
+    Args:
+        samples: see :func:`~lib.trainers.samples.labelled_samples`.
+        size: ``(height, width)`` of the network's input.
+        folder: where to keep what does not fit into memory; the caller removes it.
+        processes: how many processes of this machine will each hold their own.
+        progress: show a progress bar.
+        tell: is told if the disk is needed.
+    """
+    needed = len(samples) * size[0] * size[1] * torch.float32.itemsize
+    if needed <= psutil.virtual_memory().available * MEMORY_SHARE / processes:
+        threads = min(LOADING_THREADS, len(samples))
+        return CacheDataset(
+            list(samples), file_to_input(size), num_workers=threads, progress=progress, copy_cache=False
+        )
+    tell(f"{len(samples)} decoded radiographs need {needed / 1e9:.1f} GB, more than memory has: they are kept on disk.")
+    return PersistentDataset(list(samples), file_to_input(size), cache_dir=folder)
+
+
+def train_loader(dataset: VariedDataset, batch_size: int, rank: int = 0, world_size: int = 1) -> DataLoader:
+    """Batches of this process's share of each epoch."""
+    return DataLoader(dataset, batch_size=batch_size, sampler=EpochSampler(dataset, rank, world_size), num_workers=0)

@@ -1,0 +1,204 @@
+"""A run as one of its processes sees it: begin, train, compare with the model in use, publish."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from monai.data import DataLoader
+from monai.utils import set_determinism
+
+from lib.checkpoints import HeldOutErrors, ModelCard, ModelVersions, read_held_out
+from lib.networks import channels_last
+from lib.radiographs import RadiographError
+from lib.trainers.distributed import Worker
+from lib.trainers.gate import Verdict, judge
+from lib.trainers.lock import TrainingStoppedError
+from lib.trainers.metrics import HeldOutTable, measure
+from lib.trainers.plan import CACHE_FOLDER, RunPlan
+from lib.trainers.run_log import RunLog
+from lib.trainers.start import Start, model_in_use, start_of_run
+from lib.trainers.training import DivergedError, Training
+from lib.version import code_version
+
+logger = logging.getLogger(__name__)
+
+Served = tuple[ModelCard, HeldOutTable]
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What all runs of a model have in common.
+
+    Args:
+        card: the network to train; an untrained model's card.
+        versions: the model's versions; publishing goes through them.
+        start_paths: where the model in use may lie; the last that exists is what a run with ``pretrained`` starts from.
+        imagenet: ImageNet weights for a run that starts from no model: a path, ``"download"``, or None.
+        half: publish convolution weights as float16.
+        progress: show a progress bar.
+    """
+
+    card: ModelCard
+    versions: ModelVersions
+    start_paths: Sequence[str]
+    imagenet: str | None = None
+    half: bool = False
+    progress: bool = False
+
+
+class RunInProcess:
+    """A run in this process, alone or beside others.
+
+    Args:
+        recipe: of the model.
+        plan: of the run.
+        worker: this process.
+    """
+
+    def __init__(self, recipe: Recipe, plan: RunPlan, worker: Worker) -> None:
+        self.recipe, self.plan, self.worker = recipe, plan, worker
+        set_determinism(seed=plan.options.seed)
+        self.in_use = model_in_use(recipe.start_paths)
+        go_on = self.in_use if plan.options.pretrained and not plan.resumed else None
+        start = start_of_run(recipe.card, go_on, None if plan.resumed else recipe.imagenet)
+        card = self._card(start)
+        self.log = RunLog(plan, card, _words(worker), start.told, leads=worker.leads)
+        network = channels_last(start.network)
+        self.training = Training(plan, card, network, worker, self.log, half=recipe.half, progress=recipe.progress)
+
+    def run(self) -> dict[str, Any]:
+        """Train and conclude; the statistics that viewers see, from the leading process.
+
+        Raises:
+            DivergedError: the loss is no number any more; what was best before has been judged.
+            TrainingStoppedError: it was stopped before its first epoch.
+            RadiographError: an image cannot be read.
+        """
+        diverged: DivergedError | None = None
+        try:
+            served = self._measured() if self.worker.leads else None
+            try:
+                self.training.run()
+            except DivergedError as error:
+                diverged = error
+            stats = self._concluded(served, diverged) if self.worker.leads else {}
+        except (KeyboardInterrupt, Exception) as error:
+            if self.worker.leads:
+                self._failed(error)
+            if isinstance(error.__cause__, RadiographError):  # MONAI wraps what its transforms raise
+                raise error.__cause__ from error
+            raise
+        if diverged is not None:
+            raise diverged
+        return stats
+
+    def _card(self, start: Start) -> ModelCard:
+        """Of the model that the run may publish."""
+        plan, parent = self.plan, start.parent
+        told = {"images": len(plan.train), "held_out": len(plan.held_out), "epochs": plan.epochs}
+        return self.recipe.card.model_copy(
+            update={
+                "version": plan.run,
+                "training": {**plan.options.model_dump(mode="json", exclude={"resume"}), **told},
+                "data": plan.data(parent.data.train if parent is not None and parent.data is not None else ()),
+                "parent": None if parent is None else parent.version,
+                "code": code_version(),
+            }
+        )
+
+    def _measured(self) -> Served | None:
+        """The model in use on the images that this run holds out, at its own input size."""
+        if self.in_use is None:
+            return None
+        network, card = self.in_use
+        names, known = self.recipe.card.landmark_set.names, card.landmark_set.names
+        places = [known.index(name) if name in known else None for name in names]
+        if all(place is None for place in places):
+            return None
+        samples = self.training.held_out(card.input_size)
+        batches = DataLoader(samples, batch_size=self.plan.options.val_batch_size)
+        alone = Worker(self.worker.device)
+        network = channels_last(network).to(alone.device)  # type: ignore[assignment]
+        table = measure(network, batches, card.codec(), alone, places)
+        network.cpu()
+        return card, table
+
+    # --- the end -------------------------------------------------------------------------------------------------
+
+    def _concluded(self, served: Served | None, diverged: DivergedError | None) -> dict[str, Any]:
+        """Compare, publish, tidy up."""
+        training, best = self.training, self.training.best
+        now = model_in_use(self.recipe.start_paths)
+        if now is not None and (served is None or now[1] != served[0]):
+            self.in_use, served = now, None  # somebody has published or rolled back meanwhile
+            served = self._measured()
+        if best.found is not None:
+            self._judge(best.found, served)
+        if diverged is not None:
+            return self.log.ended("failed", str(diverged), best)
+        if training.stopped:
+            message = "Stopped before its first validation: nothing to publish." if best.found is None else None
+            return self.log.ended("stopped", message, best)
+        training.state.path.unlink(missing_ok=True)
+        shutil.rmtree(self.plan.folder / CACHE_FOLDER, ignore_errors=True)
+        return self.log.ended("finished", None, best)
+
+    def _judge(self, candidate: ModelCard, served: Served | None) -> None:
+        best = self.training.best
+        errors = read_held_out(best.path)
+        assert errors is not None  # noqa: S101 - for the type checker: Best writes them
+        if served is not None and _is_same(served[0], candidate):  # killed between publishing and writing it down
+            verdict = Verdict(
+                True, "Published: it was, before the run was interrupted.", errors.images, errors.patients
+            )
+            self.log.judged(verdict, candidate, None)
+            return
+        theirs = None if served is None else self._common(served)
+        confidence = self.plan.options.gate_confidence
+        verdict = judge(errors, theirs, confidence, self._learnt_from(candidate, served))
+        if verdict.publish:
+            self.recipe.versions.publish(best.path, verdict.sentence)
+        self.log.judged(verdict, candidate, served)
+
+    def _common(self, served: Served) -> HeldOutErrors:
+        card, table = served
+        names = self.recipe.card.landmark_set.names
+        known = [name for name in names if name in card.landmark_set.names]
+        return table.errors(names, self.plan.groups).only(known)
+
+    def _learnt_from(self, candidate: ModelCard, served: Served | None) -> list[str]:
+        """Held-out images that the candidate, before this run, or the served model has been trained on."""
+        cards = [candidate] if served is None else [candidate, served[0]]
+        seen = {fingerprint for card in cards if card.data is not None for fingerprint in card.data.train}
+        images = [sample["id"] for sample in self.plan.held_out]
+        learnt = [image for image in images if self.plan.fingerprints[image] in seen]
+        if learnt:
+            self.log.note(
+                f"{len(learnt)} of the {len(images)} held-out radiographs were learnt from in an earlier training with "
+                "another split: they do not count in the comparison, unless there are no others."
+            )
+        return learnt
+
+    def _failed(self, error: BaseException) -> None:
+        """Write down how it ended, whatever it was."""
+        if isinstance(error, TrainingStoppedError):
+            self.log.ended("stopped", str(error), None)
+        elif isinstance(error, KeyboardInterrupt):
+            self.log.ended("interrupted", "The process was interrupted.", None)
+        else:
+            self.log.ended("failed", f"{error.__cause__ or error}" or type(error).__name__, None)
+
+
+def _is_same(served: ModelCard, candidate: ModelCard) -> bool:
+    same = served.data == candidate.data and served.created == candidate.created
+    return same and served.training == candidate.training and served.version.startswith(candidate.version)
+
+
+def _words(worker: Worker) -> str:
+    device = torch.cuda.get_device_name(worker.device) if worker.device.type == "cuda" else "CPU"
+    return device if worker.world_size == 1 else f"{worker.world_size} processes, {device}"

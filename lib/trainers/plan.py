@@ -1,0 +1,223 @@
+"""What a run trains on, settled before it begins and written down, so that a stopped run can go on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lib.checkpoints import TrainingData
+from lib.evaluation.run_record import RunRecord, list_runs
+from lib.formats import json_text, write_atomic
+from lib.landmarks import LandmarkSet
+from lib.trainers.best import BEST_FILE
+from lib.trainers.options import OptionsError, TrainOptions
+from lib.trainers.samples import LabelledStudies, labelled_samples
+from lib.trainers.split import Split, SplitFile, gather_cases
+from lib.trainers.state import STATE_FILE
+
+logger = logging.getLogger(__name__)
+
+CACHE_FOLDER = "cache"
+SAMPLES_FILE = "samples.json"
+KEEP_RUNS = 20
+KEEP_WEIGHTS = 3
+"""Unfinished runs, and models that were not published, are large: only those of the last runs stay."""
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """A run that is about to begin or to go on.
+
+    Args:
+        run: its id, which becomes the version of its model.
+        runs: the folder of the model's runs.
+        options: with which it trains.
+        train: samples to learn from, see :func:`~lib.trainers.samples.labelled_samples`.
+        held_out: samples to measure on.
+        groups: the group, patient or study, of each image.
+        fingerprints: of each image.
+        data_hash: of images and labels of both sides.
+        left_out: labelled images that are on neither side, with the reason.
+        split_source: ``automatic`` or the user's file.
+        resumed: whether it goes on.
+        note: why, where there is more to say than that it was stopped.
+    """
+
+    run: str
+    runs: Path
+    options: TrainOptions
+    train: tuple[dict[str, Any], ...]
+    held_out: tuple[dict[str, Any], ...]
+    groups: Mapping[str, str]
+    fingerprints: Mapping[str, str]
+    data_hash: str
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    split_source: str = "automatic"
+    resumed: bool = False
+    note: str | None = None
+
+    @property
+    def folder(self) -> Path:
+        """Of the run."""
+        return self.runs / self.run
+
+    @property
+    def epochs(self) -> int:
+        """How many it trains."""
+        return self.options.epochs(len(self.train))
+
+    def again(self, options: TrainOptions, note: str) -> RunPlan:
+        """The same run from where it is, with other options."""
+        return replace(self, options=options, resumed=True, note=note)
+
+    def data(self, learnt_before: Iterable[str] = ()) -> TrainingData:
+        """For the model's card; with what the model that it goes on from has learnt from."""
+        return TrainingData(
+            hash=self.data_hash,
+            train=tuple(sorted({self.fingerprints[sample["id"]] for sample in self.train} | set(learnt_before))),
+            held_out=tuple(sorted({self.fingerprints[sample["id"]] for sample in self.held_out})),
+            train_patients=self.patients(self.train),
+            held_out_patients=self.patients(self.held_out),
+        )
+
+    def patients(self, part: Sequence[Mapping[str, Any]]) -> int:
+        """How many patients a side has."""
+        return len({self.groups[sample["id"]] for sample in part})
+
+
+def new_run(
+    runs: Path, landmark_set: LandmarkSet, options: TrainOptions, studies: LabelledStudies, *, progress: bool = False
+) -> RunPlan:
+    """Settle what a new run trains on, and make its folder.
+
+    Raises:
+        NotEnoughLabelsError: too few labels, or all of one patient.
+        SplitError: the file of the split is damaged.
+        RadiographError: an image cannot be read.
+    """
+    samples = labelled_samples(studies, landmark_set)
+    images = [sample["id"] for sample in samples]
+    split = SplitFile(studies.folder).extend(gather_cases(studies, images, progress=progress), options.val_split)
+    plan = _plan(_run_id(runs), runs, options, samples, split)
+    plan.folder.mkdir(parents=True)
+    write_atomic(plan.folder / SAMPLES_FILE, json_text(_written(plan)))
+    _make_room(runs, plan.run)
+    return plan
+
+
+def unfinished_run(runs: Path) -> RunRecord | None:
+    """The last run, if it was stopped, killed or failed and can go on."""
+    last = next(iter(list_runs(runs)), None)
+    if last is None or last.status == "finished" or not (runs / last.run / STATE_FILE).is_file():
+        return None
+    return last
+
+
+def resumed_run(
+    runs: Path, landmark_set: LandmarkSet, options: TrainOptions, studies: LabelledStudies, record: RunRecord
+) -> RunPlan:
+    """The plan of an unfinished run, with its own options and data; only where it computes may be another.
+
+    Raises:
+        OptionsError: labels or images of the run have changed since.
+    """
+    written = json.loads((runs / record.run / SAMPLES_FILE).read_text(encoding="utf-8"))
+    own = TrainOptions.model_validate(record.options)
+    where = options.model_dump(include={"device", "gpus", "multi_gpu"})
+    now = {sample["id"]: sample for sample in labelled_samples(studies, landmark_set)}
+    sides: dict[str, list[dict[str, Any]]] = {"train": [], "held_out": []}
+    for image, noted in written["images"].items():
+        if image not in now or _label_hash(now[image]["label"]) != noted["label"]:
+            raise OptionsError(
+                f"The run {record.run} cannot go on, because the label of '{image}' is not the one it began with: "
+                "start a new training."
+            )
+        sides[noted["side"]].append(now[image])
+    logger.info("Going on with the run %s", record.run)
+    return RunPlan(
+        run=record.run,
+        runs=runs,
+        options=own.model_copy(update={**where, "resume": True}),
+        train=tuple(sides["train"]),
+        held_out=tuple(sides["held_out"]),
+        groups={image: noted["group"] for image, noted in written["images"].items()},
+        fingerprints={image: noted["fingerprint"] for image, noted in written["images"].items()},
+        data_hash=written["hash"],
+        left_out=written["left_out"],
+        split_source=written["split_source"],
+        resumed=True,
+    )
+
+
+def _plan(run: str, runs: Path, options: TrainOptions, samples: Sequence[dict[str, Any]], split: Split) -> RunPlan:
+    train = tuple(sample for sample in samples if split.side(sample["id"]) == "train")
+    held_out = tuple(sample for sample in samples if split.side(sample["id"]) == "held_out")
+    images = [sample["id"] for sample in samples]
+    summary = split.summary(images)
+    digest = hashlib.sha256()
+    for sample in samples:
+        parts = (split.fingerprint(sample["id"]).exact, split.side(sample["id"]), _label_hash(sample["label"]))
+        digest.update(" ".join(parts).encode() + b"\n")
+    return RunPlan(
+        run=run,
+        runs=runs,
+        options=options,
+        train=train,
+        held_out=held_out,
+        groups={image: split.group(image) for image in images},
+        fingerprints={image: split.fingerprint(image).exact for image in images},
+        data_hash=digest.hexdigest()[:16],
+        left_out={item["image"]: item["reason"] for item in summary["left_out"]},
+        split_source=summary["source"],
+    )
+
+
+def _written(plan: RunPlan) -> dict[str, Any]:
+    images = {
+        sample["id"]: {
+            "side": side,
+            "group": plan.groups[sample["id"]],
+            "fingerprint": plan.fingerprints[sample["id"]],
+            "label": _label_hash(sample["label"]),
+        }
+        for side, part in (("train", plan.train), ("held_out", plan.held_out))
+        for sample in part
+    }
+    rest = {"hash": plan.data_hash, "left_out": dict(plan.left_out), "split_source": plan.split_source}
+    return {**rest, "images": images}
+
+
+def _label_hash(label: npt.NDArray[np.float32]) -> str:
+    return hashlib.sha256(np.round(label.astype(np.float64), 3).tobytes()).hexdigest()[:16]
+
+
+def _run_id(runs: Path) -> str:
+    """The time, to the second; with a number behind it where two runs began in the same one."""
+    now = datetime.now().strftime("%Y%m%d_%H%M%S")
+    taken = {path.name for path in runs.glob(f"{now}*")}
+    names = (now, *(f"{now}-{number}" for number in range(2, len(taken) + 3)))
+    return next(name for name in names if name not in taken)
+
+
+def _make_room(runs: Path, present: str) -> None:
+    """Keep the disk bounded: old runs go, and of those that stay, the weights of all but the last."""
+    names = sorted((path.parent.name for path in runs.glob("*/run.json")), reverse=True)
+    older = [name for name in names if name != present]
+    for number, name in enumerate(older, start=2):
+        shutil.rmtree(runs / name / CACHE_FOLDER, ignore_errors=True)
+        if number > KEEP_RUNS:
+            shutil.rmtree(runs / name)
+            continue
+        (runs / name / STATE_FILE).unlink(missing_ok=True)  # a run begun since takes its place
+        if number > KEEP_WEIGHTS:
+            (runs / name / BEST_FILE).unlink(missing_ok=True)
