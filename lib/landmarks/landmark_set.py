@@ -78,6 +78,7 @@ class LandmarkSet(_Strict):
     Attributes:
         input_size: ``(height, width)`` of the network's input in pixels, multiples of 32.
         lines: polylines between landmarks, for overlays and viewers.
+        mirror: training may mirror images left to right; partners then exchange places, other names stay.
     """
 
     name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
@@ -87,6 +88,7 @@ class LandmarkSet(_Strict):
     millimetres: MillimetreRule = MillimetreRule()
     landmarks: tuple[LandmarkDefinition, ...] = Field(min_length=1)
     lines: tuple[Line, ...] = ()
+    mirror: bool = False
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -164,8 +166,14 @@ class LandmarkSet(_Strict):
         """Position of a landmark in the set; ``ValueError`` for an unknown name."""
         return self.names.index(name)
 
-    def mirrored_order(self) -> tuple[int, ...]:
-        """For each landmark the index of the one that takes its place when the image is mirrored left to right."""
+    @property
+    def mirror_order(self) -> tuple[int, ...] | None:
+        """For each landmark the index of the one that takes its place when an image is mirrored left to right.
+
+        None where :attr:`mirror` says that images are not.
+        """
+        if not self.mirror:
+            return None
         return tuple(self.index(landmark.partner or landmark.name) for landmark in self.landmarks)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +13,6 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 from torch import distributed as dist
-from torch.distributed.nn.functional import all_reduce
 from torch.nn.parallel import DistributedDataParallel
 
 Anything = TypeVar("Anything")
@@ -83,6 +83,8 @@ def joined(device: torch.device, rank: int, world_size: int, meeting_point: str)
     dist.init_process_group(backend, init_method=meeting_point, rank=rank, world_size=world_size, timeout=patience)
     try:
         yield Worker(device, rank, world_size)
+        gc.collect()  # parallel networks go before the group that they belong to
+        dist.barrier()  # who leaves first takes the connections of the others along
     finally:
         dist.destroy_process_group()
 
@@ -135,8 +137,9 @@ class GlobalBatchNorm2d(nn.BatchNorm2d):
     def like(cls, module: nn.BatchNorm2d) -> GlobalBatchNorm2d:
         """The same layer with the same parameters."""
         made = cls(module.num_features, module.eps, module.momentum, module.affine, module.track_running_stats)
-        made.load_state_dict(module.state_dict())
         made.weight, made.bias = module.weight, module.bias
+        for name, statistic in module.named_buffers():
+            setattr(made, name, statistic)
         return made.train(module.training)
 
     def forward(self, features: Tensor) -> Tensor:
@@ -144,9 +147,9 @@ class GlobalBatchNorm2d(nn.BatchNorm2d):
         if not self.training:
             return super().forward(features)
         world_size = dist.get_world_size()
-        mean: Tensor = all_reduce(features.mean((0, 2, 3))) / world_size  # type: ignore[no-untyped-call]
+        mean: Tensor = _sum(features.mean((0, 2, 3))) / world_size
         centred = features - mean[:, None, None]
-        variance: Tensor = all_reduce(centred.square().mean((0, 2, 3))) / world_size  # type: ignore[no-untyped-call]
+        variance: Tensor = _sum(centred.square().mean((0, 2, 3))) / world_size
         self._follow(mean.detach(), variance.detach(), features.numel() // features.shape[1] * world_size)
         scale = torch.rsqrt(variance + self.eps) * self.weight
         return centred * scale[:, None, None] + self.bias[:, None, None]
@@ -160,3 +163,24 @@ class GlobalBatchNorm2d(nn.BatchNorm2d):
         self.num_batches_tracked += 1
         self.running_mean.lerp_(mean, momentum)
         self.running_var.lerp_(variance * count / max(1, count - 1), momentum)
+
+
+class _Sum(torch.autograd.Function):
+    """The sum over all processes; so is its gradient."""
+
+    @staticmethod
+    def forward(_: Any, part: Tensor) -> Tensor:
+        total = part.clone()
+        dist.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(_: Any, gradient: Tensor) -> Tensor:
+        total = gradient.contiguous().clone()
+        dist.all_reduce(total)
+        return total
+
+
+def _sum(part: Tensor) -> Tensor:
+    total: Tensor = _Sum.apply(part)  # type: ignore[no-untyped-call]
+    return total

@@ -15,11 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from lib.checkpoints import HeldOutErrors
+from lib.evaluation.comparison import FEW_PATIENTS
 from lib.evaluation.metrics import RELATIVE_TOLERANCE, TOLERANCE_MM
 from lib.trainers.metrics import CAP, image_score
 
 DRAWS = 10_000
-FEW_PATIENTS = 8
 
 
 @dataclass(frozen=True, slots=True)

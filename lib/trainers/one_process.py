@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -16,7 +16,7 @@ from lib.checkpoints import HeldOutErrors, ModelCard, ModelVersions, read_held_o
 from lib.networks import channels_last
 from lib.radiographs import RadiographError
 from lib.trainers.distributed import Worker
-from lib.trainers.gate import Verdict, judge
+from lib.trainers.gate import judge
 from lib.trainers.lock import TrainingStoppedError
 from lib.trainers.metrics import HeldOutTable, measure
 from lib.trainers.plan import CACHE_FOLDER, RunPlan
@@ -82,6 +82,8 @@ class RunInProcess:
         diverged: DivergedError | None = None
         try:
             served = self._measured() if self.worker.leads else None
+            if served is not None:
+                self.log.to_beat(*served)
             try:
                 self.training.run()
             except DivergedError as error:
@@ -150,13 +152,16 @@ class RunInProcess:
 
     def _judge(self, candidate: ModelCard, served: Served | None) -> None:
         best = self.training.best
-        errors = read_held_out(best.path)
+        errors, confidence = read_held_out(best.path), self.plan.options.gate_confidence
         assert errors is not None  # noqa: S101 - for the type checker: Best writes them
-        if served is not None and _is_same(served[0], candidate):  # killed between publishing and writing it down
-            verdict = Verdict(
-                True, "Published: it was, before the run was interrupted.", errors.images, errors.patients
-            )
-            self.log.judged(verdict, candidate, None)
+        if served is not None and served[0].version.startswith(self.plan.run):  # it was stopped, or killed, before now
+            alone = judge(errors, None, confidence)
+            if _is_same(served[0], candidate):
+                sentence = "Published: it is in use since before the run was interrupted."
+            else:
+                sentence = "Published: it is better than the one that the run had published when it was stopped."
+                self.recipe.versions.publish(best.path, sentence)
+            self.log.judged(replace(alone, sentence=sentence), candidate, None)
             return
         theirs = None if served is None else self._common(served)
         confidence = self.plan.options.gate_confidence

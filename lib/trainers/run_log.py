@@ -122,6 +122,12 @@ class RunLog:
         self._write_stats(epoch, best)
         self._report(at_most_every=REPORT_EVERY_S)
 
+    def to_beat(self, card: ModelCard, table: HeldOutTable) -> None:
+        """The figures of the model in use are known."""
+        served = _scored(card, table.figures())
+        confidence = self.plan.options.gate_confidence
+        self._update(gate=GateRecord(rule=rule(confidence), verdict="Not decided yet.", publish=False, served=served))
+
     # --- at its end ----------------------------------------------------------------------------------------------
 
     def judged(self, verdict: Verdict, candidate: ModelCard, served: tuple[ModelCard, HeldOutTable] | None) -> None:

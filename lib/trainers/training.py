@@ -29,12 +29,7 @@ from lib.trainers.run_log import RunLog
 from lib.trainers.schedule import schedule
 from lib.trainers.state import STATE_FILE, RunState
 from lib.trainers.step import TrainStep, chosen_precision
-
-try:
-    from lib.transforms import training_variation
-except ImportError:
-    from lib.transforms import RandAffineLandmarksd, RandIntensityd
-    def training_variation(landmark_set): return [RandAffineLandmarksd(), RandIntensityd()]
+from lib.transforms import training_variation
 
 
 class DivergedError(RuntimeError):

@@ -1,18 +1,23 @@
 """MONAI dictionary transforms: radiograph and landmarks on their way into the network and out again."""
 
-from lib.transforms.augment import RandAffineLandmarksd, RandIntensityd
+from lib.transforms.augment import RandAffineLandmarksd
+from lib.transforms.collimation import RandCollimationd
 from lib.transforms.geometry import centred_affine, rescale_points, warp_image, warp_points
+from lib.transforms.intensity import RandIntensityd
 from lib.transforms.load import FitToInputd, LoadRadiographd
 from lib.transforms.predict import DecodeLandmarksd
+from lib.transforms.variation import training_variation
 
 __all__ = [
     "DecodeLandmarksd",
     "FitToInputd",
     "LoadRadiographd",
     "RandAffineLandmarksd",
+    "RandCollimationd",
     "RandIntensityd",
     "centred_affine",
     "rescale_points",
+    "training_variation",
     "warp_image",
     "warp_points",
 ]

@@ -1,15 +1,13 @@
-"""Random variation for training: anatomy stays plausible, and points never part from the image."""
+"""Random geometry for training: anatomy stays plausible, and points never part from the image."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
-import torch
 from monai.config import KeysCollection
 from monai.transforms import MapTransform, Randomizable
 from torch import Tensor
-from torch.nn import functional
 
 from lib.transforms.geometry import centred_affine, warp_image, warp_points
 
@@ -77,65 +75,3 @@ class RandAffineLandmarksd(Randomizable, MapTransform):
             outside = ((points < -0.5) | (points > limit)).any(dim=-1, keepdim=True)
             result[self.points_key] = points.masked_fill(outside, float("nan"))
         return result
-
-
-class RandIntensityd(Randomizable, MapTransform):
-    """Vary exposure, contrast, sharpness and noise of an image in 0..1, each with its own chance.
-
-    Args:
-        gamma: exponent from 1 / gamma to gamma.
-        contrast: largest relative change of contrast about mid grey.
-        brightness: largest shift of grey values.
-        noise: largest standard deviation of added Gaussian noise.
-        blur: largest standard deviation of blur in pixels.
-        prob: chance of each.
-        keys: images (1, H, W).
-    """
-
-    def __init__(
-        self,
-        gamma: float = 1.5,
-        contrast: float = 0.25,
-        brightness: float = 0.1,
-        noise: float = 0.04,
-        blur: float = 1.0,
-        prob: float = 0.5,
-        keys: KeysCollection = "image",
-    ) -> None:
-        super().__init__(keys)
-        self.gamma, self.contrast, self.brightness = gamma, contrast, brightness
-        self.noise, self.blur, self.prob = noise, blur, prob
-
-    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
-        """Vary a sample."""
-        result = dict(data)
-        for key in self.key_iterator(result):
-            result[key] = self._vary(result[key])
-        return result
-
-    def _vary(self, image: Tensor) -> Tensor:
-        if self._happens():
-            image = image ** float(self.gamma ** self.R.uniform(-1, 1))
-        if self._happens():
-            image = (image - 0.5) * float(1 + self.R.uniform(-self.contrast, self.contrast)) + 0.5
-        if self._happens():
-            image = image + float(self.R.uniform(-self.brightness, self.brightness))
-        if self.R.uniform() < self.prob / 2:
-            image = gaussian_blur(image, float(self.R.uniform(0.3, max(0.3, self.blur))))
-        if self._happens():
-            generator = torch.Generator().manual_seed(int(self.R.randint(2**31)))
-            image = image + torch.randn(image.shape, generator=generator) * float(self.R.uniform(0, self.noise))
-        return image.clamp(0.0, 1.0)
-
-    def _happens(self) -> bool:
-        return bool(self.R.uniform() < self.prob)
-
-
-def gaussian_blur(image: Tensor, sigma: float) -> Tensor:
-    """Blur (1, H, W), separable, borders mirrored."""
-    radius = max(1, round(3 * sigma))
-    axis = torch.arange(-radius, radius + 1, dtype=image.dtype)
-    kernel = torch.exp(-(axis**2) / (2 * sigma**2))
-    kernel = (kernel / kernel.sum())[None, None, None]
-    padded = functional.pad(image[None], [radius] * 4, mode="reflect")
-    return functional.conv2d(functional.conv2d(padded, kernel), kernel.transpose(-1, -2))[0]

@@ -116,7 +116,8 @@ def run_list(options: argparse.Namespace) -> int:
 def _row(version: Mapping[str, Any]) -> tuple[str, ...]:
     metrics, images = version.get("metrics", {}), version.get("images", {})
     rate = metrics.get("val_sdr_2mm")
-    how = ": ".join(text for text in (version["action"], version["reason"]) if text)
+    action, reason = version["action"] or "", version["reason"]
+    how = reason if reason.lower().startswith(action) else f"{action}: {reason}"
     return (
         "in use" if version["served"] else "",
         version["version"],

@@ -114,14 +114,10 @@ def _row(split: Split, image: str) -> tuple[str, str, str, str]:
     if entry is None:
         return image, "undecided", "", "a training decides it"
     together = sum(other.group == entry.group for other in split.entries.values())
-    chosen = f"given by {split.given}" if entry.by == "file" else "chosen by its share"
-    return image, entry.side.replace("_", " "), str(together), entry.reason or f"{_whole(entry.group)}, {chosen}"
-
-
-def _whole(group: str) -> str:
-    """What the images of a group have in common."""
-    kind = group.partition(":")[0]
-    return {"patient": "one patient", "study": "one study"}.get(kind, "one picture")
+    kind = entry.group.partition(":")[0]
+    whole = {"patient": "by its patient", "study": "by its study"}.get(kind, "by its picture")
+    chosen = f"given by {split.given}" if entry.by == "file" else "chosen here"
+    return image, entry.side.replace("_", " "), str(together), entry.reason or f"{whole}, {chosen}"
 
 
 def _print_summary(split: Split, images: list[str]) -> None:

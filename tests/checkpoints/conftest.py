@@ -25,18 +25,22 @@ CARD = ModelCard(
 Make = Callable[..., Path]
 
 
+def save_small(
+    path: Path, version: str, seed: int = 0, *, held_out: HeldOutErrors | None = None, **card: object
+) -> Path:
+    """A model file that has learnt nothing; the same seed gives the same weights."""
+    torch.manual_seed(seed)
+    described = CARD.model_copy(update={"version": version, **card})
+    save_model(path, build_network(described).state_dict(), described, held_out=held_out)
+    return path
+
+
 @pytest.fixture
 def make(tmp_path) -> Make:
-    """Makes a model file: the same seed gives the same weights."""
+    """Makes a model file, ``source.pt`` where nothing else is said."""
 
-    def model_file(
-        version: str, seed: int = 0, *, name: str = "source.pt", held_out: HeldOutErrors | None = None, **card: object
-    ) -> Path:
-        torch.manual_seed(seed)
-        described = CARD.model_copy(update={"version": version, **card})
-        path = tmp_path / name
-        save_model(path, build_network(described).state_dict(), described, held_out=held_out)
-        return path
+    def model_file(version: str, seed: int = 0, *, name: str = "source.pt", **more: object) -> Path:
+        return save_small(tmp_path / name, version, seed, **more)
 
     return model_file
 

@@ -132,19 +132,21 @@ def test_what_a_crash_left_is_cleaned_up(versions, make):
 
 
 def test_the_same_file_again_is_the_same_version(versions, make):
-    publish(versions, make, "one", "two")
-    told = versions.publish(make("one", 1), "again")
+    one = make("one", 1, name="1.pt")
+    versions.publish(one, "")
+    publish(versions, make, "two")
+    told = versions.publish(one, "again")
     assert (told.version, told.reason) == ("one", "again")
     assert names(versions) == ["one", "two", "shipped_1"]
     assert versions.previous() == "two"
-    assert versions.publish(make("shipped_1"), "it was better", "uploaded").shipped
+    assert versions.publish(versions.shipped, "it was better", "uploaded").shipped
     assert names(versions) == ["one", "two", "shipped_1"]
 
 
 def test_another_model_of_the_same_name_gets_one_of_its_own_in_its_card_too(versions, make):
-    publish(versions, make, "one")
-    for seed, name in ((2, "one-2"), (3, "one-3"), (2, "one-2"), (1, "one")):
-        source = make("one", seed)
+    sources = [make("one", seed, name=f"{seed}.pt") for seed in range(3)]
+    for seed, name in ((0, "one"), (1, "one-2"), (2, "one-3"), (1, "one-2"), (0, "one")):
+        source = sources[seed]
         told = versions.publish(source, "")
         assert told.version == told.card.version == read_card(versions.published).version == name
         weights, expected = load_model(versions.published)[0].state_dict(), load_model(source)[0].state_dict()
@@ -154,10 +156,12 @@ def test_another_model_of_the_same_name_gets_one_of_its_own_in_its_card_too(vers
 
 def test_a_name_that_is_no_longer_kept_is_not_given_to_another_model(versions, make):
     """Labels still bear it."""
-    publish(versions, make, *"abcd")
-    assert "a" not in names(versions)
-    assert versions.publish(make("a", 77), "").version == "a-2"
-    assert versions.publish(make("a", 1), "the old one, found on a disk").version == "a"
+    old = make("old", 7, name="old.pt")
+    versions.publish(old, "")
+    publish(versions, make, "a", "b", "c")
+    assert "old" not in names(versions)
+    assert versions.publish(make("old", 8), "").version == "old-2"
+    assert versions.publish(old, "the very one, found on a disk").version == "old"
 
 
 @pytest.mark.parametrize(

@@ -84,6 +84,7 @@ def test_missing_key(content, key):
         ("input_size", [256, 32], "input_size.1: "),
         ("title", " ", "title: "),
         ("title", 7, "title: "),
+        ("mirror", "sometimes", "mirror: "),
         ("name", "two words", "name: "),
         ("name", "../knee", "name: "),
         ("landmarks", "Femur", "landmarks: "),
@@ -110,6 +111,24 @@ def test_partners_must_know_each_other(content):
 def test_a_partner_is_another_landmark(content, partner):
     content["landmarks"][0]["partner"] = partner
     assert f"partner '{partner}' of 'Femur' is not another landmark" in refusal(content)
+
+
+def test_a_set_is_mirrored_only_where_it_says_so(content):
+    assert LandmarkSet.parse(content, source="knee").mirror_order is None
+    content["mirror"] = True
+    assert LandmarkSet.parse(content, source="knee").mirror_order == (0, 1)  # no partners: the names stay
+    content["landmarks"].append(
+        {"name": "Patella", "abbreviation": "P", "definition": "Its middle.", "partner": "Femur"}
+    )
+    content["landmarks"][0]["partner"] = "Patella"
+    assert LandmarkSet.parse(content, source="knee").mirror_order == (2, 1, 0)
+    assert LandmarkSet.parse(content | {"mirror": False}, source="knee").mirror_order is None
+
+
+def test_the_set_of_an_older_model_card_is_not_mirrored(content):
+    stored = LandmarkSet.parse(content, source="card").model_dump(mode="json")
+    del stored["mirror"]
+    assert not LandmarkSet.parse(stored, source="card").mirror
 
 
 def test_lines_and_rules_use_known_landmarks(content):

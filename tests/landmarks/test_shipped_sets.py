@@ -81,14 +81,19 @@ def test_spine_goes_down_in_groups_of_four_corners():
 
 
 def test_mirroring_swaps_left_and_right_of_each_spinal_plate():
-    order = LandmarkSet.load("spine_68").mirrored_order()
-    assert order == tuple(index ^ 1 for index in range(68))
+    spine = LandmarkSet.load("spine_68")
+    assert spine.mirror_order == tuple(index ^ 1 for index in range(68))
+    swapped = {"left": "right", "right": "left"}
+    for name, index in zip(spine.names, spine.mirror_order, strict=True):
+        vertebra, plate, side = name.split()
+        assert spine.names[index] == f"{vertebra} {plate} {swapped[side]}"
 
 
 @pytest.mark.parametrize("name", ["cephalometric_19", "hand_37"])
-def test_one_sided_anatomy_has_no_partners(name):
+def test_films_that_always_face_one_way_are_not_mirrored(name):
     landmark_set = LandmarkSet.load(name)
-    assert landmark_set.mirrored_order() == tuple(range(len(landmark_set)))
+    assert not landmark_set.mirror
+    assert landmark_set.mirror_order is None
 
 
 def test_spinal_outlines_are_closed():

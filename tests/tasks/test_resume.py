@@ -1,0 +1,186 @@
+"""A training that was stopped or killed goes on as if nothing had happened."""
+
+import json
+import shutil
+
+import pytest
+import torch
+
+from lib.checkpoints import load_model, read_card
+from lib.evaluation.history import read_history
+from lib.evaluation.run_record import list_runs
+from lib.trainers import OptionsError, training
+from lib.trainers.lock import TrainingStoppedError
+from tests.tiny import FAST, phantom_folder, tiny_config
+
+OPTIONS = {**FAST, "max_epochs": 6, "val_interval": 1, "augment": True, "accumulate": 2, "ema_decay": 0.9}
+
+
+@pytest.fixture
+def stop_after(monkeypatch):
+    """``stop_after(batches)``: somebody asks the training to stop after so many batches; 0: nobody does."""
+
+    def after(batches):
+        count = 0
+
+        def asked(_):
+            nonlocal count
+            count += 1
+            return count == batches
+
+        monkeypatch.setattr(training, "asked_to_stop", asked)
+
+    return after
+
+
+def tiny(folder):
+    return tiny_config(folder, input_size="64x64")
+
+
+def only_run(config):
+    (record,) = list_runs(config.runs)
+    return record, config.runs / record.run
+
+
+def losses(folder):
+    return [(epoch.epoch, epoch.loss, epoch.validation) for epoch in read_history(folder)]
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory, studies):
+    config = tiny(tmp_path_factory.mktemp("uninterrupted"))
+    config.train_task()(OPTIONS, studies)
+    return config
+
+
+def assert_same(config, uninterrupted):
+    assert losses(only_run(config)[1]) == losses(only_run(uninterrupted)[1])
+    one, other = load_model(config.published), load_model(uninterrupted.published)
+    assert one[1].training["epoch"] == other[1].training["epoch"]
+    assert one[1].metrics == other[1].metrics
+    for key, value in other[0].state_dict().items():
+        assert torch.equal(one[0].state_dict()[key], value), key
+
+
+@pytest.mark.parametrize("batches", [1, 7, 12, 29])  # five an epoch
+def test_a_stopped_training_goes_on_to_the_same_numbers(tmp_path, studies, uninterrupted, stop_after, batches):
+    config = tiny(tmp_path)
+    stop_after(batches)
+    stats = config.train_task()(OPTIONS, studies)
+    record, folder = only_run(config)
+    assert record.status == stats["status"] == "stopped"
+    assert stats["epoch"] == batches // 5
+    assert (folder / "state.pt").is_file()
+    stop_after(0)
+    stats = config.train_task()({"resume": True}, studies)
+    record, folder = only_run(config)
+    assert record.status == stats["status"] == "finished"
+    assert any("goes on after it was stopped" in note for note in record.notes)
+    assert not (folder / "state.pt").exists()
+    assert_same(config, uninterrupted)
+
+
+def test_several_stops(tmp_path, studies, uninterrupted, stop_after):
+    config = tiny(tmp_path)
+    for batches in (9, 3, 11):
+        stop_after(batches)
+        assert config.train_task()({**OPTIONS, "resume": True}, studies)["status"] == "stopped"
+    stop_after(0)
+    config.train_task()({"resume": True}, studies)
+    assert_same(config, uninterrupted)
+
+
+def test_a_stop_publishes_the_best_so_far(tmp_path, studies, stop_after):
+    config = tiny(tmp_path)
+    stop_after(12)
+    stats = config.train_task()(OPTIONS, studies)
+    assert stats["published"]
+    card = read_card(config.published)
+    assert card.training["epoch"] in (1, 2)
+    assert card.version == stats["run"]
+
+
+def test_a_stop_before_the_first_validation_publishes_nothing(tmp_path, studies, stop_after):
+    config = tiny(tmp_path)
+    stop_after(2)
+    stats = config.train_task()(OPTIONS, studies)
+    assert not stats["published"]
+    assert stats["message"] == "Stopped before its first validation: nothing to publish."
+    assert config.current is None
+
+
+def test_a_stop_while_images_are_read(tmp_path, studies, monkeypatch):
+    from lib.trainers import lock
+
+    config = tiny(tmp_path)
+    monkeypatch.setattr(lock, "asked_to_stop", lambda _: True)
+    with pytest.raises(TrainingStoppedError, match="before its first epoch"):
+        config.train_task()(OPTIONS, studies)
+    assert only_run(config)[0].status == "stopped"
+
+
+def test_killed_after_the_last_epoch(tmp_path, studies, uninterrupted, monkeypatch):
+    """All is trained, nothing is judged."""
+    from lib.trainers.one_process import RunInProcess
+
+    config = tiny(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(RunInProcess, "_concluded", lambda *_: pytest.fail("killed"))
+        patch.setattr(RunInProcess, "_failed", lambda *_: None)
+        with pytest.raises(pytest.fail.Exception):
+            config.train_task()(OPTIONS, studies)
+    assert config.current is None
+    assert config.train_task()({"resume": True}, studies)["status"] == "finished"
+    assert_same(config, uninterrupted)
+
+
+def test_killed_after_publishing(tmp_path, studies, uninterrupted, monkeypatch):
+    """The model is in use, and the run does not know it."""
+    from lib.trainers.run_log import RunLog
+
+    config = tiny(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(RunLog, "judged", lambda *_: pytest.fail("killed"))
+        with pytest.raises(pytest.fail.Exception):
+            config.train_task()(OPTIONS, studies)
+    published = config.published.read_bytes()
+    stats = config.train_task()({"resume": True}, studies)
+    assert (stats["status"], stats["published"]) == ("finished", True)
+    assert config.published.read_bytes() == published
+    assert len(config.versions.list()) == 1
+    assert_same(config, uninterrupted)
+
+
+def test_labels_that_came_since_wait_for_the_next_training(tmp_path, stop_after):
+    studies = phantom_folder(tmp_path / "studies", 6)
+    config = tiny(tmp_path / "model")
+    stop_after(3)
+    config.train_task()(OPTIONS, studies)
+    before = json.loads((only_run(config)[1] / "samples.json").read_text())
+    more = phantom_folder(tmp_path / "studies", 3, seed=500)
+    stop_after(0)
+    stats = config.train_task()({"resume": True}, more)
+    assert stats["train_images"] + stats["held_out_images"] == 6
+    assert read_card(config.published).data.hash == before["hash"]
+
+
+def test_a_label_that_has_changed_since_is_named(tmp_path, stop_after):
+    studies = phantom_folder(tmp_path / "studies", 6)
+    config = tiny(tmp_path / "model")
+    stop_after(3)
+    config.train_task()(OPTIONS, studies)
+    one, other = studies.list_images()[:2]
+    shutil.copy(studies.get_label_uri(one, "final"), studies.get_label_uri(other, "final"))
+    with pytest.raises(OptionsError, match=rf"the label of '{other}' is not the one it began with"):
+        config.train_task()({"resume": True}, studies)
+
+
+def test_nothing_to_go_on_with(tmp_path, studies, caplog):
+    config = tiny(tmp_path)
+    stats = config.train_task()({**OPTIONS, "max_epochs": 1, "resume": True}, studies)
+    assert stats["status"] == "finished"
+    assert "no unfinished run of farnet_demo" in caplog.text
+    first = only_run(config)[0].run
+    config.train_task()({**OPTIONS, "max_epochs": 1, "resume": True}, studies)
+    assert len(list_runs(config.runs)) == 2  # the first was finished
+    assert first in {record.run for record in list_runs(config.runs)}

@@ -1,0 +1,128 @@
+"""Two processes with half the batch each train what one process trains."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from lib.checkpoints import load_model
+from lib.evaluation.history import read_history
+from lib.evaluation.run_record import list_runs
+from lib.trainers.distributed import chosen_devices, with_global_statistics
+from tests.tiny import FAST, tiny_config
+
+ROOT = Path(__file__).parents[2]
+# at larger rates Adam turns the rounding of sums in another order into steps of its own
+OPTIONS = {**FAST, "max_epochs": 3, "val_interval": 1, "augment": True, "device": "cpu", "learning_rate": 1e-4}
+TWO = {**OPTIONS, "train_batch_size": 2, "multi_gpu": True, "gpus": "0,1"}
+ONE = {**OPTIONS, "train_batch_size": 4}
+
+
+def result(config):
+    (record,) = list_runs(config.runs)
+    return record, read_history(config.runs / record.run), load_model(config.published)[0].state_dict()
+
+
+def assert_same(two, one):
+    for epoch, other in zip(two[1], one[1], strict=True):
+        assert epoch.loss == pytest.approx(other.loss, rel=1e-4)
+    moved = difference = 0.0
+    for key, value in one[2].items():
+        difference += float((two[2][key].double() - value.double()).square().sum())
+        moved += float(value.double().square().sum())
+    assert np.sqrt(difference / moved) < 5e-4  # float16 weights, sums in another order
+
+
+@pytest.fixture(scope="module")
+def one(tmp_path_factory, studies):
+    config = tiny_config(tmp_path_factory.mktemp("one"), input_size="64x64")
+    config.train_task()(ONE, studies)
+    return result(config)
+
+
+def test_monai_labels_spawn(tmp_path, studies, one):
+    config = tiny_config(tmp_path, input_size="64x64")
+    stats = config.train_task()(TWO, studies)
+    assert (stats["status"], stats["epoch"]) == ("finished", 3)
+    two = result(config)
+    assert two[0].device == "2 processes, CPU"
+    assert_same(two, one)
+
+
+def test_torchrun(tmp_path, studies, one):
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "0"]
+    command += ["--rdzv-backend", "c10d", "--rdzv-endpoint", "127.0.0.1:0", str(ROOT / "main.py"), "train"]
+    command += ["--studies", str(studies.folder), "--model", "farnet_demo", "--model-dir", str(tmp_path)]
+    command += ["--device", "cpu", "--epochs", "3", "--batch-size", "2", "--input-size", "64x64", "--sigma", "3"]
+    command += ["--learning-rate", "1e-4"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    ran = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=400)
+    assert ran.returncode == 0, ran.stderr[-3000:]
+    assert ran.stdout.count("report: ") == 1  # the leading process alone tells
+    assert_same(result(tiny_config(tmp_path, input_size="64x64")), one)
+
+
+def test_batch_statistics_are_those_of_all_images(tmp_path):
+    """Two processes against one, forward, backward and running statistics, in double precision."""
+    script = tmp_path / "statistics.py"
+    script.write_text(
+        "import sys, torch\n"
+        "from lib.trainers.distributed import joined, with_global_statistics\n"
+        "from torch import nn\n"
+        "rank, where = int(sys.argv[1]), sys.argv[2]\n"
+        "torch.manual_seed(0)\n"
+        "layers = nn.Sequential(nn.Conv2d(2, 3, 3), nn.BatchNorm2d(3), nn.ReLU(), nn.Conv2d(3, 1, 1)).double()\n"
+        "images = torch.rand(4, 2, 9, 7, dtype=torch.float64)\n"
+        "with joined(torch.device('cpu'), rank, 2, f'file://{where}/meeting') as worker:\n"
+        "    network = worker.parallel(layers)\n"
+        "    for _ in range(2):\n"
+        "        said = network(images[2 * rank : 2 * rank + 2]); said.square().mean().backward()\n"
+        "    grads = [p.grad for p in layers.parameters()]\n"
+        "    torch.save({'said': said.detach(), 'grads': grads, 'state': layers.state_dict()}, f'{where}/{rank}.pt')\n"
+    )
+    processes = [
+        subprocess.Popen([sys.executable, str(script), str(rank), str(tmp_path)], env={**os.environ, "PYTHONPATH": str(ROOT)})
+        for rank in (0, 1)
+    ]
+    assert [process.wait(200) for process in processes] == [0, 0]
+    torch.manual_seed(0)
+    alone = nn.Sequential(nn.Conv2d(2, 3, 3), nn.BatchNorm2d(3), nn.ReLU(), nn.Conv2d(3, 1, 1)).double()
+    images = torch.rand(4, 2, 9, 7, dtype=torch.float64)
+    for _ in range(2):
+        said = alone(images)
+        said.square().mean().backward()
+    both = [torch.load(tmp_path / f"{rank}.pt") for rank in (0, 1)]
+    torch.testing.assert_close(torch.cat([part["said"] for part in both]), said.detach())
+    for part in both:
+        for found, wanted in zip(part["grads"], (p.grad for p in alone.parameters()), strict=True):
+            torch.testing.assert_close(found, wanted)
+        for key, value in alone.state_dict().items():
+            torch.testing.assert_close(part["state"][key], value)
+
+
+def test_only_batch_normalisation_changes():
+    network = nn.Sequential(nn.Conv2d(1, 2, 1), nn.Sequential(nn.BatchNorm2d(2)), nn.InstanceNorm2d(2))
+    changed = with_global_statistics(network, torch.device("cpu"))
+    assert [type(module).__name__ for module in changed.modules()] == [
+        "Sequential",
+        "Conv2d",
+        "Sequential",
+        "GlobalBatchNorm2d",
+        "InstanceNorm2d",
+    ]
+    assert changed.state_dict().keys() == network.state_dict().keys()
+
+
+def test_which_devices():
+    cpu = torch.device("cpu")
+    assert chosen_devices("cpu", "all", several=True) == [cpu]
+    assert chosen_devices("cpu", "0,1", several=True) == [cpu, cpu]
+    assert chosen_devices("cpu", "0,1", several=False) == [cpu]
+    assert chosen_devices("cuda:1", "all", several=True) == [torch.device("cuda", 1)]
+    assert chosen_devices("cuda", "1,3", several=True) == [torch.device("cuda", 1), torch.device("cuda", 3)]
+    assert chosen_devices("cuda", "1,3", several=False) == [torch.device("cuda", 1)]
