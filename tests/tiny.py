@@ -9,6 +9,7 @@ from lib.checkpoints import ModelCard, build_network, save_model
 from lib.configs import TaskConfig, choose_models
 from lib.datasets.phantoms import phantom_studies
 from lib.landmarks import Landmarks, LandmarkSet
+from lib.trainers.split import SplitFile
 from monailabel_app.cli.store import store_studies
 from monailabel_app.datastores import StudiesFolder
 
@@ -29,6 +30,12 @@ def phantom_folder(folder: Path, count: int, seed: int = 100) -> StudiesFolder:
     count_stored, refused = store_studies(phantom_studies(KIND, count, seed, FILE_SIZE), folder, CEPH)
     assert (count_stored, refused) == (count, [])
     return StudiesFolder(folder, {"farnet_demo": CEPH})
+
+
+def unseen(studies: StudiesFolder) -> list[str]:
+    """The images that trainings on these studies hold out."""
+    split = SplitFile(studies.folder).read()
+    return sorted(image for image in split.images if split.side(image) == "held_out")
 
 
 def save_untrained(path: Path, card: ModelCard, seed: int = 0) -> Path:

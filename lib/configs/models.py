@@ -85,9 +85,7 @@ class TaskConfig:
 
     def train_task(self, *, progress: bool = False) -> LandmarkTrainTask:
         """The task that trains."""
-        recipe = Recipe(
-            self.card(), self.versions, self.paths, self.imagenet, half=self.preset.half, progress=progress
-        )
+        recipe = Recipe(self.card(), self.versions, self.paths, self.imagenet, half=self.preset.half, progress=progress)
         return LandmarkTrainTask(recipe, self.runs, self.preset.training)
 
 

@@ -18,6 +18,7 @@ from lib.trainers.distributed import chosen_devices, joined, launched
 from lib.trainers.lock import (
     TrainingStoppedError,
     check_free,
+    is_training,
     stopped_by_signals,
     stopped_with,
     training_lock,
@@ -66,7 +67,10 @@ class LandmarkTrainTask(TrainTask):
 
     def stats(self) -> dict[str, Any]:
         """How the last training went; before the first has an epoch, none of its epochs, so that no bar is full."""
-        return read_stats(self.runs) or {"epoch": 0, "total_epochs": self.defaults.max_epochs or 1}
+        stats = read_stats(self.runs) or {"epoch": 0, "total_epochs": self.defaults.max_epochs or 1}
+        if stats.get("status") == "running" and not is_training(self.runs):
+            stats.update(status="interrupted", message="Its process was ended; with the option 'resume' it goes on.")
+        return stats
 
     def check(self, request: Mapping[str, Any], datastore: Any, *, queued: bool = False) -> TrainOptions:
         """The options of a request that can be trained; raises before anything runs what :meth:`__call__` would say.

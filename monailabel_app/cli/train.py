@@ -63,9 +63,7 @@ def _add_course(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--accumulate", type=int, metavar="N", help="batches whose gradients make one step (default: 1)")
     group.add_argument("--learning-rate", type=float, metavar="RATE", help="at the start, or after the warm-up")
     group.add_argument("--weight-decay", type=float, metavar="RATE", help="of the optimiser")
-    group.add_argument(
-        "--schedule", choices=("step", "cosine"), help="a tenth after two thirds, or warm-up and cosine"
-    )
+    group.add_argument("--schedule", choices=("step", "cosine"), help="a tenth after two thirds, or warm-up and cosine")
     group.add_argument("--optimizer", choices=("adam", "adamw"), help="adam is the paper's")
     group.add_argument(
         "--ema-decay", type=float, metavar="D", help="moving average of the weights, 0 for none (default: 0.99)"
@@ -103,9 +101,7 @@ def _add_machine(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--gpus", metavar="LIST", help="numbers of the GPUs to use, such as 0,1 (default: all)")
     group.add_argument("--amp", choices=("auto", "bf16", "fp16", "off"), help="mixed precision (default: auto)")
     group.add_argument("--compile", action="store_true", default=None, help="compile the network first")
-    group.add_argument(
-        "--tracking", choices=("none", "mlflow"), help="mlflow: also write figures to model/mlflow.db"
-    )
+    group.add_argument("--tracking", choices=("none", "mlflow"), help="mlflow: also write figures to model/mlflow.db")
 
 
 def run(options: argparse.Namespace) -> int:

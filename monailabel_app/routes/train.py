@@ -76,7 +76,7 @@ def stop(request: Request, _: Admin) -> Any:
     runs = request.app.state.farnet.configs[task["request"]["model"]].runs
     if _ends_by_itself(task, runs):
         task["status"] = "STOPPED"
-        task["end_ts"] = datetime.today().strftime("%Y-%m-%d %H:%M:%S")  # noqa: DTZ002 - as upstream writes it
+        task["end_ts"] = datetime.today().strftime("%Y-%m-%d %H:%M:%S")
     else:
         task = kill() or task
         note_interrupted(runs)

@@ -19,7 +19,7 @@ SET = LandmarkSet.parse(
     source="test",
 )
 CARD = ModelCard(
-    model="farnet_three", version="v", encoder="lite", width=0.25, input_size=(64, 64), sigma=3.0, landmark_set=SET
+    model="farnet_three", version="v", encoder="lite", width=0.0625, input_size=(64, 64), sigma=3.0, landmark_set=SET
 )
 
 Make = Callable[..., Path]

@@ -86,10 +86,10 @@ def test_weights_of_other_random_numbers_are_about_as_far_off_as_they_are_large(
 
 def test_other_networks_have_no_weights_in_common(two):
     found = compare_versions(
-        *two({}, {"width": 0.5, "landmark_set": SET.model_copy(update={"landmarks": SET.landmarks[1:]})})
+        *two({}, {"width": 0.125, "landmark_set": SET.model_copy(update={"landmarks": SET.landmarks[1:]})})
     )
     assert found["weights"] is None
-    assert found["network"] == {"width": {"first": 0.25, "second": 0.5}}
+    assert found["network"] == {"width": {"first": 0.0625, "second": 0.125}}
     assert found["landmarks"] == {"first": 3, "second": 2, "added": [], "removed": ["a"]}
 
 

@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+import torch
 from filelock import FileLock
 
 from lib.checkpoints import ModelFileError, ModelVersions, UnknownVersionError, VersionError, load_model, read_card
@@ -306,6 +307,7 @@ def test_who_waits_too_long_gets_a_sentence(versions, make, monkeypatch):
 
 
 def work(published: Path, shipped: Path, sources: list[Path]) -> None:
+    torch.set_num_threads(1)  # the threads of the parent are not there after a fork
     versions = ModelVersions(published, shipped, keep=50)
     for source in sources:
         versions.publish(source, "published by a process")
@@ -316,9 +318,11 @@ def test_several_processes_and_a_reader(versions, make):
     """Nothing is lost, the history is a chain, and whoever reads sees a whole model all the time."""
     versions.publish(make("start", 1), "")
     parts = [[make(f"p{part}_{n}", 10 * part + n, name=f"{part}_{n}.pt") for n in range(3)] for part in range(2)]
-    spawning = multiprocessing.get_context("spawn")
+    forking = multiprocessing.get_context(
+        "fork"
+    )  # as torch's loaders do; new ones would import torch for half a minute
     processes = [
-        spawning.Process(target=work, args=(versions.published, versions.shipped, sources)) for sources in parts
+        forking.Process(target=work, args=(versions.published, versions.shipped, sources)) for sources in parts
     ]
     seen, faults, stop = set(), [], threading.Event()
 
@@ -334,9 +338,9 @@ def test_several_processes_and_a_reader(versions, make):
                 faults.append(repr(error))
 
     reader = threading.Thread(target=read)
-    reader.start()
     for process in processes:
         process.start()
+    reader.start()
     for process in processes:
         process.join(120)
     stop.set()

@@ -31,7 +31,7 @@ def folder(tmp_path):
     described = {"model": MODEL, "created": "2026-01-02T03:04:05+00:00", "code": "1.1.0"}
     first = {**described, "metrics": FIGURES, "training": {"seed": 1, "learning_rate": 0.001}, "parent": "shipped_1"}
     versions.publish(
-        save_small(source, "one", 1, held_out=ERRORS, data=DATA, **first), "better on 2 images"
+        save_small(source, "one", 1, held_out=ERRORS, data=DATA, **first), "Published: better on 2 images."
     )
     later = DATA.model_copy(update={"hash": "d", "train": ("t1", "t2", "v1"), "held_out": ("v2", "v3")})
     second = {**first, "metrics": {**FIGURES, "val_sdr_2mm": 0.8}, "training": {"seed": 2}, "parent": "one"}
@@ -72,7 +72,7 @@ def test_the_list(folder):
     assert two.startswith("in use  two ")
     assert " 80.0 %  4.32 px  0.80 mm  3/2     one        published: better than one very" in two
     assert two.endswith("…")
-    assert one.endswith("published: better on 2 images")
+    assert one.endswith("  Published: better on 2 images.")
     assert shipped.split()[0] == "shipped_1"
     assert shipped.endswith("came with the app")
     told = json.loads(models(folder, "list", MODEL, "--json").out)
@@ -104,7 +104,7 @@ def test_show(folder):
         "2 radiographs of 2 patients, held out 2 of 1; hash abcabcabcabc",
         "seed 1, learning_rate 0.001",
         "val_sdr_2mm 0.755, val_mre_px 4.321, val_mre_mm 0.8",
-        "published  shipped_1   better on 2 images",
+        "published  shipped_1   Published: better on 2 images.",
     ):
         assert words in done.out
     assert [line.split() for line in done.out.splitlines()[-3:]] == [

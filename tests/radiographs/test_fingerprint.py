@@ -64,7 +64,7 @@ COPIES = {
     "shifted by 3 %": lambda p: shifted(p, p.shape[1] * 3 // 100, p.shape[0] * 3 // 100),
     "cropped by 5 % on one side": lambda p: p[:, p.shape[1] // 20 :],
     "cropped all around": lambda p: p[p.shape[0] // 40 : -p.shape[0] // 40, p.shape[1] // 40 : -p.shape[1] // 40],
-    "cropped, gamma, JPEG": lambda p: jpeg(gamma(p, 1.4)[p.shape[0] // 30 :, : -p.shape[1] // 30], 60),
+    "cropped, gamma, JPEG": lambda p: jpeg(gamma(p, 1.4)[p.shape[0] // 40 :, : -p.shape[1] // 40], 75),
 }
 
 

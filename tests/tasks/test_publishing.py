@@ -1,6 +1,7 @@
 """A model is published only if it is better than the one in use."""
 
 import shutil
+from dataclasses import replace
 
 import pytest
 
@@ -24,7 +25,7 @@ def test_a_worse_model_does_not_take_the_place_of_a_good_one(tmp_path, trained, 
     shutil.copy(trained.published, config.published)
     before = config.published.read_bytes()
     task = config.train_task()
-    task.card = task.card.model_copy(update=change)
+    task.recipe = replace(task.recipe, card=task.recipe.card.model_copy(update=change))
     task({**SHORT, **request_}, studies)
     assert config.published.read_bytes() == before
     stats = strict_json(config.runs / "train_stats.json")
@@ -58,7 +59,7 @@ def test_a_broken_model_in_use_is_replaced(tmp_path, studies):
     config = tiny_config(tmp_path, input_size="64x64")
     config.published.write_text("not a model")
     config.train_task()(SHORT, studies)
-    assert read_card(config.published).training["images"] == 9
+    assert read_card(config.published).training["images"] == 10
 
 
 def test_training_goes_on_from_the_model_in_use(tmp_path, trained, studies):

@@ -85,9 +85,9 @@ def test_batch_statistics_are_those_of_all_images(tmp_path):
         "    grads = [p.grad for p in layers.parameters()]\n"
         "    torch.save({'said': said.detach(), 'grads': grads, 'state': layers.state_dict()}, f'{where}/{rank}.pt')\n"
     )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     processes = [
-        subprocess.Popen([sys.executable, str(script), str(rank), str(tmp_path)], env={**os.environ, "PYTHONPATH": str(ROOT)})
-        for rank in (0, 1)
+        subprocess.Popen([sys.executable, str(script), str(rank), str(tmp_path)], env=environment) for rank in (0, 1)
     ]
     assert [process.wait(200) for process in processes] == [0, 0]
     torch.manual_seed(0)

@@ -1,11 +1,12 @@
 """What is minimised: fine and coarse maps of the annotated landmarks, and nothing else."""
 
+import numpy as np
 import pytest
 import torch
 
 from lib.heatmaps import HeatmapCodec
 from lib.losses import EWCLoss
-from lib.trainers.objective import CoarseToFineLoss
+from lib.trainers.objective import MAX_WEIGHT, CoarseToFineLoss, landmark_weights
 
 SIZE = (64, 96)
 CODEC = HeatmapCodec(sigma=3.0)
@@ -59,3 +60,39 @@ def test_half_precision_maps_are_compared_in_full(points, maps):
     halves = [drawn.detach().half() for drawn in maps]
     expected = CoarseToFineLoss(CODEC)([half.float() for half in halves], points)
     assert CoarseToFineLoss(CODEC)(halves, points) == expected
+
+
+def test_an_annotation_counts_the_same_in_a_sparse_image_as_in_a_full_one(points, maps):
+    """The gradient at the only landmark of an image is that of one among three."""
+    full, sparse = (maps[0].detach().clone().requires_grad_() for _ in range(2))
+    loss = CoarseToFineLoss(CODEC, coarse_weight=0.0)
+    loss([full, maps[1]], points).backward()
+    points[0, 1:] = NAN
+    loss([sparse, maps[1]], points).backward()
+    torch.testing.assert_close(sparse.grad[0, 0], full.grad[0, 0])
+    torch.testing.assert_close(sparse.grad[1], full.grad[1])
+    assert (sparse.grad[0, 1:] == 0).all()
+
+
+def test_weights_of_landmarks(points, maps):
+    plain = CoarseToFineLoss(CODEC)
+    weighted = CoarseToFineLoss(CODEC, weights=[1.0, 2.0, 0.0])
+    parts = []
+    for landmark in range(3):
+        alone = torch.full_like(points, NAN)
+        alone[:, landmark] = points[:, landmark]
+        parts.append(plain(maps, alone))
+    torch.testing.assert_close(plain(maps, points), sum(parts))
+    torch.testing.assert_close(weighted(maps, points), parts[0] + 2 * parts[1])
+    points[0, 1] = NAN
+    assert torch.isfinite(weighted(maps, points))
+
+
+def test_rare_landmarks_weigh_more():
+    label = np.zeros((4, 2), dtype=np.float32)
+    labels = [label.copy() for _ in range(12)]
+    for number, points in enumerate(labels):
+        points[1] = NAN if number % 2 else 0.0  # in half of the images
+        points[2] = NAN if number else 0.0  # in one of twelve
+        points[3] = NAN
+    assert landmark_weights(labels) == (1.0, 2.0, MAX_WEIGHT, 1.0)

@@ -1,5 +1,6 @@
 """One step: gradients of several batches are those of one, mixed precision, the schedule, the moving average."""
 
+import itertools
 import math
 from types import SimpleNamespace
 
@@ -29,9 +30,7 @@ def network(seed=0):
 def step_of(model, images, batch_size, **more):
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     steps = more.pop("steps", 100)
-    return TrainStep(
-        model, optimizer, schedule(optimizer, "step", steps), Off(), None, CPU, images, batch_size, **more
-    )
+    return TrainStep(model, optimizer, schedule(optimizer, "step", steps), Off(), None, CPU, images, batch_size, **more)
 
 
 def train(step, images, batch_size, epochs=1):
@@ -134,5 +133,5 @@ def test_warm_up_and_cosine():
         scheduler.step()
     assert rates[0] == pytest.approx(0.05)
     assert rates[5] == pytest.approx(1.0)
-    assert all(later <= earlier for earlier, later in zip(rates[5:], rates[6:], strict=False))
+    assert all(later <= earlier for earlier, later in itertools.pairwise(rates[5:]))
     assert rates[-1] < 0.001

@@ -1,7 +1,6 @@
 """The held-out split: decided once a patient, kept beside the labels, never reshuffled, the same whoever trains."""
 
 from lib.trainers.split.assign import MIN_LABELS, extended
-from lib.trainers.split.before import held_out
 from lib.trainers.split.cases import gather_cases
 from lib.trainers.split.entries import Entry, Side, Split, SplitError
 from lib.trainers.split.file import SPLIT_FILE, SplitFile
@@ -19,7 +18,6 @@ __all__ = [
     "SplitFile",
     "extended",
     "gather_cases",
-    "held_out",
     "read_given",
     "with_given",
 ]

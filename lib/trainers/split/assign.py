@@ -56,21 +56,19 @@ def extended(split: Split, cases: Sequence[Case], share: float) -> Split:
     Raises:
         SplitError: fewer than two images would train or none would be held out; one sentence.
     """
-    new = {case.image: case for case in cases if _is_news(case, split.images.get(case.image))}
     entries = dict(split.images)
     for case in cases:
         if case.image in entries:
             entries[case.image] = entry_of(case, entries[case.image])
-    placed = _placed(new, entries)
-    for group in placed:
-        if group.side is not None:
-            entries |= _entries(group, group.side, new, entries)
+    news = {case.image: case for case in cases if _is_news(case, split.images.get(case.image))}
+    # First those that have a side, so that no newcomer can move anybody.
+    _place({image: case for image, case in news.items() if image in entries}, entries)
+    newcomers = {image: case for image, case in news.items() if image not in entries}
+    open_groups = _place(newcomers, entries)
     given = [case.image for case in cases]
-    decided = [entries[image].side for image in given if image in entries]
-    open_groups = [group for group in placed if group.side is None]
-    held_out = _choose(open_groups, decided, share)
+    held_out = _choose(open_groups, [entries[image].side for image in given if image in entries], share)
     for group in open_groups:
-        entries |= _entries(group, "held_out" if group.key in held_out else "train", new, entries)
+        entries |= _entries(group, "held_out" if group.key in held_out else "train", newcomers, entries)
     _check([entries[image] for image in given])
     return split.model_copy(update={"images": dict(sorted(entries.items()))})
 
@@ -108,6 +106,15 @@ def _is_news(case: Case, entry: Entry | None) -> bool:
         return True
     known = (entry.identity, entry.exact)
     return entry.side != "left_out" and (case.identity.or_else(entry.identity), case.fingerprint.exact) != known
+
+
+def _place(new: Mapping[str, Case], entries: dict[str, Entry]) -> list[_Group]:
+    """Give images the side that follows from the others of their group; the groups that have no side yet."""
+    placed = _placed(new, entries)
+    for group in placed:
+        if group.side is not None:
+            entries |= _entries(group, group.side, new, entries)
+    return [group for group in placed if group.side is None]
 
 
 def _placed(new: Mapping[str, Case], entries: Mapping[str, Entry]) -> list[_Group]:

@@ -48,8 +48,10 @@ def read_given(path: str | Path) -> dict[str, Side]:
 
 
 def _csv_rows(text: str) -> Iterable[tuple[str, str]]:
-    reader = csv.DictReader(text.splitlines(), skipinitialspace=True, strict=True)
-    for row in reader:
+    delimiter = ";" if ";" in text.partition("\n")[0] else ","  # as spreadsheets write it in some countries
+    for row in csv.DictReader(text.splitlines(), delimiter=delimiter, skipinitialspace=True, strict=True):
+        if row["split"] is None:
+            raise TypeError("a row without a side")
         yield row["image"].strip(), row["split"]
 
 
