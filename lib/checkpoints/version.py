@@ -64,20 +64,6 @@ class Version:
             raise VersionError(f"Version '{self.version}' cannot be used: {self.fault}")
         return self.card
 
-    def check(self, sha256: str | None) -> None:
-        """Refuse a file that cannot be served.
-
-        Args:
-            sha256: what its bytes had when it was stored, where that is known.
-
-        Raises:
-            VersionError: it has changed since, or is damaged.
-        """
-        self.usable_card()
-        if sha256 not in (None, hash_of(self.path)):
-            raise VersionError(f"Version '{self.version}' cannot be used: its file has changed since it was stored.")
-        self.network()
-
     def network(self) -> FARNet:
         """Its network, see :func:`~lib.checkpoints.model_file.load_model`.
 

@@ -85,8 +85,7 @@ class ModelVersions:
             wanted = self._wanted(version)
             if wanted.served:
                 return wanted
-            stored = [change.sha256 for change in self.history() if change.version == wanted.version]
-            wanted.check(stored[-1] if stored and not wanted.shipped else None)
+            self._check(wanted)
             before = self._adopt()
             return self._serve(wanted.version, wanted.path, "rolled back", reason, before)
 
@@ -144,6 +143,16 @@ class ModelVersions:
         if name is None:
             raise UnknownVersionError(f"No version was served before the one in use: {_choice(self.list())}.")
         return self.get(name)
+
+    def _check(self, version: Version) -> None:
+        """Refuse a version that has changed since it was stored, or that cannot be loaded."""
+        version.usable_card()
+        noted = [change for change in self.history() if change.version == version.version and not version.shipped]
+        digest = hash_of(version.path)
+        if noted and noted[-1].sha256 != digest:
+            raise VersionError(f"Version '{version.version}' cannot be used: its file has changed since it was stored.")
+        if all(change.action == "adopted" or change.sha256 != digest for change in noted):
+            version.network()  # nobody has loaded these very bytes yet
 
     # --- changing, with the lock held ----------------------------------------------------------------------------
 

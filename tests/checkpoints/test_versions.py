@@ -266,6 +266,26 @@ def test_a_version_that_has_changed_since_it_was_stored_is_not_used(versions, ma
     assert in_use(versions) == ["two"]
 
 
+def spoil_weights(path):
+    """A card that promises another network than the weights are."""
+    content = torch.load(path, weights_only=True)
+    torch.save({**content, "card": {**content["card"], "width": 0.125}}, path)
+
+
+def test_weights_that_do_not_fit_are_found_before_they_are_served(versions, make):
+    spoil_weights(make("by hand", 1, name=versions.published.name))
+    versions.publish(make("good", 2), "")
+    spoil_weights(make("copied", 3))
+    (versions.folder / "copied.pt").write_bytes(versions.published.with_name("source.pt").read_bytes())
+    assert set(names(versions)) == {"good", "copied", "by_hand", "shipped_1"}
+    for version in ("copied", "by_hand"):
+        with pytest.raises(
+            VersionError, match=f"^Version '{version}' cannot be used: {version}.pt: the weights do not"
+        ):
+            versions.rollback(version)
+    assert in_use(versions) == ["good"]
+
+
 def test_what_cannot_be_loaded_is_not_published(versions, make, tmp_path):
     publish(versions, make, "one")
     (tmp_path / "junk.pt").write_text("junk")
