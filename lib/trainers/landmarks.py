@@ -105,6 +105,7 @@ class LandmarkTrainTask(TrainTask):
             DivergedError: the loss is no number any more.
         """
         options = TrainOptions.from_request(request, self.defaults)
+        check_labels(datastore, self.recipe.card.landmark_set)
         place = launched()
         if place is not None:
             return self._in_one_of_many(options, datastore, *place)

@@ -53,6 +53,6 @@ def first_round(tmp_path_factory) -> Round:
     home = tmp_path_factory.mktemp("first round")
     studies, models = home / "my studies", home / "my models"
     made = run("phantoms", "cephalometric_19", studies, "--count", 6, "--seed", 300, "--unlabelled", 1)
-    options = ("--epochs", 12, "--batch-size", 2, "--val-interval", 6, "--no-augment", "--name", "tiny", "--seed", 1)
+    options = ("--epochs", 12, "--batch-size", 2, "--val-interval", 6, "--no-augment", "--seed", 1)
     trained = run("train", "--studies", studies, *MODEL, "--model-dir", models, *TINY, *options)
     return Round(studies, models, made, trained)

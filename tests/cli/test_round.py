@@ -57,8 +57,11 @@ def test_train(first_round):
     card = read_card(first_round.models / "farnet_demo.pt")
     assert (card.training["max_epochs"], card.training["train_batch_size"], card.training["seed"]) == (12, 2, 1)
     assert (card.training["images"] + card.training["held_out"], card.training["augment"]) == (5, False)
-    assert (first_round.models / "farnet_demo" / "tiny").is_dir()
     stats = strict_json(first_round.models / "farnet_demo" / "train_stats.json")
+    report = first_round.models / "farnet_demo" / stats["run"] / "report.html"
+    assert f"report: {report}" in done.out
+    assert "held-out radiograph" in report.read_text()
+    assert "Published: there was no model in use to compare with." in done.out
     assert f"mean radial error {stats['eval']['metrics']['val_mre_px']:.2f} px" in done.out
 
 

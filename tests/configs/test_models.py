@@ -39,12 +39,8 @@ def test_the_paper_is_the_default():
     assert (card.width, card.image_kernel, card.version) == (None, 3, "untrained")
     assert choose(models="farnet_hand")["farnet_hand"].card().input_size == (512, 512)
     training = PRESETS["full"].training
-    assert (training.optimizer, training.learning_rate, training.schedule, training.max_epochs) == (
-        "adam",
-        1e-4,
-        "step",
-        300,
-    )
+    assert (training.optimizer, training.learning_rate, training.schedule) == ("adam", 1e-4, "step")
+    assert training.epochs(images=150) == 300
 
 
 @pytest.mark.parametrize(
@@ -68,11 +64,11 @@ def test_the_demo_model_is_the_small_one():
     config = choose(models="farnet_demo")["farnet_demo"]
     assert config.preset is PRESETS["lite"]
     assert config.card().encoder == "lite"
-    assert config.train_task().half
+    assert config.train_task().recipe.half
 
 
 def test_imagenet_goes_to_the_training():
-    assert choose(models="farnet_ceph", imagenet="weights.pth")["farnet_ceph"].train_task().imagenet == "weights.pth"
+    assert choose(models="farnet_ceph", imagenet="weights.pth")["farnet_ceph"].train_task().recipe.imagenet == "weights.pth"
 
 
 def test_a_set_of_ones_own_becomes_a_model(own_set):
