@@ -11,7 +11,7 @@ from monailabel_app.cli import main
 from tests.cli.conftest import MODEL, run
 from tests.tiny import phantom_folder
 
-COMMANDS = ("serve", "import", "phantoms", "train", "predict", "evaluate", "models")
+COMMANDS = ("serve", "import", "phantoms", "split", "train", "predict", "evaluate", "labels", "models", "runs")
 
 
 def test_help_in_a_process_of_its_own(tmp_path):

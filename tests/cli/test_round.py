@@ -157,6 +157,17 @@ def test_evaluate(first_round, tmp_path):
     assert len(list(tmp_path.glob("worst_*.jpg"))) == 5
 
 
+def test_an_evaluation_tells_what_the_model_has_learnt_from(first_round, tmp_path):
+    done = evaluate(first_round, tmp_path)
+    split = strict_json(tmp_path / "report.json")["split"]
+    assert (split["train"]["images"], split["held_out"]["images"], split["source"]) == (4, 1, "automatic")
+    assert len(split["learnt_from"]) == 4
+    (unseen,) = {row["image"] for row in rows(tmp_path / "errors.csv")} - set(split["learnt_from"])
+    own = [float(row["error_px"]) for row in rows(tmp_path / "errors.csv") if row["image"] == unseen]
+    assert split["not_learnt_from"]["mre_px"] == pytest.approx(np.mean(own), abs=1e-3)
+    assert "the model has learnt from 4 of these radiographs; on the 1 others: mean radial error" in done.out
+
+
 def test_the_errors_are_those_of_the_predictions(first_round, tmp_path):
     image = "cephalometric_19_phantom_0302"
     (tmp_path / "ids.txt").write_text(f"{image}\n")

@@ -68,7 +68,10 @@ def test_the_demo_model_is_the_small_one():
 
 
 def test_imagenet_goes_to_the_training():
-    assert choose(models="farnet_ceph", imagenet="weights.pth")["farnet_ceph"].train_task().recipe.imagenet == "weights.pth"
+    assert (
+        choose(models="farnet_ceph", imagenet="weights.pth")["farnet_ceph"].train_task().recipe.imagenet
+        == "weights.pth"
+    )
 
 
 def test_a_set_of_ones_own_becomes_a_model(own_set):

@@ -1,5 +1,7 @@
 """Three rounds of labelling and training on real cephalograms: nothing leaks, nothing worse is published."""
 
+import itertools
+
 import pytest
 
 from lib.checkpoints import read_card
@@ -72,7 +74,7 @@ def test_cards_tell_the_same_story(rounds):
 def test_each_round_was_judged_on_the_same_images_as_the_one_in_use(rounds):
     seen = rounds[2]
     assert seen[0][0].gate.served is None
-    for (before, _, _), (record, _, _) in zip(seen, seen[1:], strict=False):
+    for (before, _, _), (record, _, _) in itertools.pairwise(seen):
         served = before.run if before.gate.publish else before.parent
         assert record.gate.served.version == served
         assert all(image.served is not None for image in record.gate.images)
