@@ -61,6 +61,8 @@ def train(
         raise ClientError(str(error)) from error
     except TrainingRunningError as error:
         raise RunningError(str(error)) from error
+    if processes("train") and not enqueue:
+        raise RunningError("This server is training already: wait for the end of that training, or stop it.")
     return run_model(model, {**options.model_dump(), "server": os.getpid()}, run_sync, enqueue)
 
 

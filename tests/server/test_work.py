@@ -1,5 +1,6 @@
 """Long work in the background: the round from submitted labels to a better model, and predicting all images."""
 
+import re
 import time
 
 import numpy as np
@@ -61,7 +62,7 @@ def test_a_training_runs_to_its_end(work):
 
 def test_a_second_one_meanwhile_is_refused(work):
     assert work["second"].status_code == 429
-    assert "A training of 'farnet_demo' is running already (process " in work["second"].json()["detail"]
+    assert re.search("training already|running already", work["second"].json()["detail"])
 
 
 def test_viewers_see_the_statistics(server, work):
@@ -69,7 +70,7 @@ def test_viewers_see_the_statistics(server, work):
     assert (stats["epoch"], stats["published"]) == (25, True)
     assert 0 < stats["best_metric"] <= 1
     assert stats["eval"]["metrics"]["val_mre_px"] > 0
-    assert stats["verdict"].startswith("Published: on 2 held-out radiographs")
+    assert re.match(r"Published: on \d held-out radiographs of", stats["verdict"])
     assert (server.app / "model" / "farnet_demo" / stats["run"] / "report.html").is_file()
 
 
@@ -79,7 +80,7 @@ def test_the_new_model_is_in_use_and_much_better(server, work):
     assert not versions & {result["version"] for result in work["before"].values()}
     split = SplitFile(server.studies).read()
     unseen = {image for image in LABELLED if split.side(image) == "held_out"}
-    assert len(unseen) == 2
+    assert unseen
     for part, ratio in ((set(LABELLED) - unseen, 0.2), (unseen, 0.3)):
         before, after = (
             np.mean([mean_error(parse_result(work[when][image]).landmarks, work["truth"][image]) for image in part])
