@@ -21,6 +21,7 @@ from lib.configs import ConfigError, TaskConfig, choose_models
 from lib.infers import InferError
 from lib.landmarks import LandmarkSetError
 from lib.trainers.memory import keep_freed_memory
+from lib.trainers.plan import unfinished_run
 from lib.trainers.run_log import note_interrupted
 from lib.version import VERSION
 from monailabel_app.batch import BatchPrediction
@@ -83,11 +84,9 @@ class FARNetApp(MONAILabelApp):
         install_routes(self)
         for config in self.configs.values():
             for record in note_interrupted(config.runs):
-                logger.warning(
-                    "The training %s of %s was interrupted; with the option 'resume' it goes on.",
-                    record.run,
-                    config.name,
-                )
+                last = unfinished_run(config.runs)
+                how = "; with the option 'resume' it goes on" if last is not None and last.run == record.run else ""
+                logger.warning("The training %s of %s was interrupted%s.", record.run, config.name, how)
 
     def info(self) -> dict[str, Any]:
         """What `/info/` tells; of the trainings the last first, since Slicer's progress bar shows the first one."""

@@ -25,6 +25,7 @@ class Validation(Strict):
         sdr_2mm: share, 0 to 1, of the landmarks within 2 mm or what stands in for them.
         mre_px, mre_mm: mean radial error in pixels of the files as stored, and in mm where these are known.
         score: see :class:`~lib.evaluation.run_record.ScoredModel`.
+        images: score of each held-out image.
         per_landmark: mean radial error of each landmark in pixels.
     """
 
@@ -32,6 +33,7 @@ class Validation(Strict):
     mre_px: Measured = None
     mre_mm: Measured = None
     score: Measured = None
+    images: dict[str, Measured] = Field(default_factory=dict)
     per_landmark: dict[str, Measured] = Field(default_factory=dict)
 
 

@@ -26,6 +26,7 @@ SAMPLE_KEYS = ["id", "image", "label", "file_size", "pixel_mm"]
 MEMORY_SHARE = 0.5
 """Of the memory that is free when a training begins; what does not fit goes to the disk."""
 LOADING_THREADS = 4
+CGROUP = Path("/sys/fs/cgroup")
 
 
 class VariedDataset(Dataset[dict[str, Any]]):
@@ -96,7 +97,7 @@ def decoded(
         tell: is told if the disk is needed.
     """
     needed = len(samples) * size[0] * size[1] * torch.float32.itemsize
-    if needed <= psutil.virtual_memory().available * MEMORY_SHARE / processes:
+    if needed <= _free_memory() * MEMORY_SHARE / processes:
         threads = min(LOADING_THREADS, len(samples))
         return CacheDataset(
             list(samples), file_to_input(size), num_workers=threads, progress=progress, copy_cache=False
@@ -108,3 +109,13 @@ def decoded(
 def train_loader(dataset: VariedDataset, batch_size: int, rank: int = 0, world_size: int = 1) -> DataLoader:
     """Batches of this process's share of each epoch."""
     return DataLoader(dataset, batch_size=batch_size, sampler=EpochSampler(dataset, rank, world_size), num_workers=0)
+
+
+def _free_memory() -> int:
+    """Bytes, of the machine or of the container that has less."""
+    free = int(psutil.virtual_memory().available)
+    try:
+        limit, used = ((CGROUP / name).read_text().strip() for name in ("memory.max", "memory.current"))
+    except OSError:
+        return free
+    return free if limit == "max" else min(free, max(0, int(limit) - int(used)))

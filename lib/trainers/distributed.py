@@ -70,7 +70,7 @@ def joined(device: torch.device, rank: int, world_size: int, meeting_point: str)
         device: what this process computes on.
         rank: its number.
         world_size: how many there are.
-        meeting_point: ``env://`` (torchrun) or ``file://PATH``, the same for all.
+        meeting_point: ``env://`` (torchrun) or ``tcp://HOST:PORT``, the same for all.
     """
     if world_size == 1:
         yield Worker(device)
@@ -79,7 +79,7 @@ def joined(device: torch.device, rank: int, world_size: int, meeting_point: str)
         torch.cuda.set_device(device)
     backend = "nccl" if device.type == "cuda" else "gloo"
     # the leading process reads studies and measures the model in use while the others wait
-    patience = timedelta(hours=6)
+    patience = timedelta(minutes=30)
     dist.init_process_group(backend, init_method=meeting_point, rank=rank, world_size=world_size, timeout=patience)
     try:
         yield Worker(device, rank, world_size)

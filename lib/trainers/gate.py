@@ -8,7 +8,7 @@ patient are not independent.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +20,7 @@ from lib.evaluation.metrics import RELATIVE_TOLERANCE, TOLERANCE_MM
 from lib.trainers.metrics import CAP, image_score
 
 DRAWS = 10_000
+FOLDS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +56,18 @@ def rule(confidence: float) -> str:
         f"A model takes the place of the one in use if, on the same held-out radiographs, its landmarks are nearer on "
         f"average (errors in units of {TOLERANCE_MM:g} mm, or of {100 * RELATIVE_TOLERANCE:g} % of the diagonal where "
         f"millimetres are not known, each counted up to {CAP:g}) and the chance that this is no accident, by paired "
-        f"bootstrap over patients, is at least {confidence:.0%}."
+        f"bootstrap over patients, is at least {confidence:.0%}. "
+        "Each radiograph is judged in the epoch that the other patients would have chosen, since the best epoch is "
+        "also the luckiest. In a run that was stopped and goes on, a better epoch takes the place of an earlier one."
     )
 
 
 def judge(
-    candidate: HeldOutErrors, served: HeldOutErrors | None, confidence: float, learnt_from: Collection[str] = ()
+    candidate: HeldOutErrors,
+    served: HeldOutErrors | None,
+    confidence: float,
+    learnt_from: Collection[str] = (),
+    validations: Sequence[Mapping[str, float]] = (),
 ) -> Verdict:
     """Compare a run's best model with the one in use.
 
@@ -70,6 +77,10 @@ def judge(
         confidence: see :func:`rule`.
         learnt_from: ids of held-out images that one of the two has learnt from, in a training that knew another split;
             they are left out unless there are no others.
+        validations: scores of each image in each validation of the run, see
+            :func:`~lib.trainers.metrics.image_score`. The run's best epoch is the luckiest on these very images; so
+            each image is judged in the epoch that the other patients' images would have chosen (cross-fitting), where
+            there are several patients.
     """
     images, groups = candidate.images, candidate.patients
     if served is None:
@@ -79,6 +90,8 @@ def judge(
     if served.images != images or not common:
         raise ValueError("Two models can only be compared on the same images, and on landmarks that both find.")
     ours, theirs = _scores(candidate, common), _scores(served, common)
+    if len(common) == len(candidate.landmarks) and validations:
+        ours = _without_luck(ours, candidate, validations)
     kept = ~(np.isnan(ours) | np.isnan(theirs))
     unseen = kept & ~np.isin(images, list(learnt_from))
     kept = unseen if unseen.any() else kept
@@ -99,6 +112,21 @@ def _scores(errors: HeldOutErrors, names: Collection[str]) -> npt.NDArray[np.flo
     columns = [errors.landmarks.index(name) for name in names]
     table = np.array(errors.tolerances, dtype=np.float64).reshape(len(errors.images), -1)[:, columns]
     return np.array([image_score(row) for row in table])
+
+
+def _without_luck(
+    ours: npt.NDArray[np.float64], candidate: HeldOutErrors, validations: Sequence[Mapping[str, float]]
+) -> npt.NDArray[np.float64]:
+    """Each image's score in the epoch that the images of other patients choose."""
+    table = np.array([[scores.get(image, np.nan) for image in candidate.images] for scores in validations])
+    folds = np.unique(candidate.patients, return_inverse=True)[1] % FOLDS
+    chosen = ours.copy()
+    for fold in np.unique(folds):
+        others = table[:, folds != fold]
+        if others.size and np.isfinite(others).all(axis=0).any():
+            best = int(np.argmin(np.nanmean(others, axis=1)))
+            chosen[folds == fold] = table[best, folds == fold]
+    return chosen
 
 
 def _bootstrap(differences: npt.NDArray[np.float64], groups: tuple[str, ...]) -> tuple[float, float, float]:

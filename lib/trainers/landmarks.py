@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import logging
+import socket
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +16,13 @@ import torch
 from monailabel.interfaces.tasks.train import TrainTask
 from monailabel.tasks.train.basic_train import main_worker
 from monailabel.utils.others.generic import device_list
-from torch.multiprocessing.spawn import ProcessRaisedException, spawn
+from torch.multiprocessing.spawn import ProcessExitedException, ProcessRaisedException, spawn
 
 from lib.trainers.distributed import chosen_devices, joined, launched
 from lib.trainers.lock import (
     TrainingStoppedError,
     check_free,
+    interrupts_left_to_parent,
     is_training,
     stopped_by_signals,
     stopped_with,
@@ -25,11 +30,15 @@ from lib.trainers.lock import (
 )
 from lib.trainers.one_process import Recipe, RunInProcess
 from lib.trainers.options import OptionsError, TrainOptions
-from lib.trainers.plan import RunPlan, new_run, resumed_run, unfinished_run
-from lib.trainers.run_log import read_stats
+from lib.trainers.plan import NO_MEMORY_FILE, RunPlan, new_run, resumed_run, unfinished_run
+from lib.trainers.run_log import read_stats, tell_failure
 from lib.trainers.samples import check_labels
 
 logger = logging.getLogger(__name__)
+
+
+class TrainingFailedError(RuntimeError):
+    """A training in several processes has failed; one sentence that says why."""
 
 
 class LandmarkTrainTask(TrainTask):
@@ -69,7 +78,8 @@ class LandmarkTrainTask(TrainTask):
         """How the last training went; before the first has an epoch, none of its epochs, so that no bar is full."""
         stats = read_stats(self.runs) or {"epoch": 0, "total_epochs": self.defaults.max_epochs or 1}
         if stats.get("status") == "running" and not is_training(self.runs):
-            stats.update(status="interrupted", message="Its process was ended; with the option 'resume' it goes on.")
+            how = "" if unfinished_run(self.runs) is None else "; with the option 'resume' it goes on"
+            stats.update(status="interrupted", message=f"Its process was ended{how}.")
         return stats
 
     def check(self, request: Mapping[str, Any], datastore: Any, *, queued: bool = False) -> TrainOptions:
@@ -103,6 +113,7 @@ class LandmarkTrainTask(TrainTask):
             TrainingRunningError: a training of this model is running already.
             TrainingStoppedError: it was stopped before it had anything to keep.
             DivergedError: the loss is no number any more.
+            TrainingFailedError: one of several processes has failed.
         """
         options = TrainOptions.from_request(request, self.defaults)
         check_labels(datastore, self.recipe.card.landmark_set)
@@ -114,16 +125,24 @@ class LandmarkTrainTask(TrainTask):
             stack.enter_context(training_lock(self.runs))
             stack.enter_context(stopped_by_signals(self.runs))
             stack.enter_context(stopped_with(server if isinstance(server, int) else None, self.runs))
-            return self._train(self._plan(options, datastore))
+            since = time.time()
+            try:
+                return self._train(self._plan(options, datastore))
+            except Exception as error:
+                tell_failure(self.runs, error, since)
+                raise
 
     def _plan(self, options: TrainOptions, datastore: Any) -> RunPlan:
         unfinished = unfinished_run(self.runs) if options.resume else None
-        landmark_set = self.recipe.card.landmark_set
         if unfinished is not None:
-            return resumed_run(self.runs, landmark_set, options, datastore, unfinished)
+            return resumed_run(self.runs, self.recipe.card, options, datastore, unfinished)
         if options.resume:
             logger.warning("There is no unfinished run of %s to go on with: a new one begins", self.recipe.card.model)
-        return new_run(self.runs, landmark_set, options, datastore, progress=self.recipe.progress)
+        landmark_set = self.recipe.card.landmark_set
+        plan = new_run(self.runs, landmark_set, options, datastore, progress=self.recipe.progress)
+        if options.resume:
+            plan = replace(plan, note="There was no unfinished run to go on with: this is a new one.")
+        return plan
 
     def _in_one_of_many(
         self, options: TrainOptions, datastore: Any, rank: int, local: int, world: int
@@ -131,12 +150,12 @@ class LandmarkTrainTask(TrainTask):
         """A process that torchrun has started: the leading one settles what is done, and tells the others."""
         device = torch.device("cuda", local) if options.device.startswith("cuda") else torch.device("cpu")
         with joined(device, rank, world, "env://") as worker, ExitStack() as stack:
+            stack.enter_context(stopped_by_signals(self.runs, patient=True))
             plan: RunPlan | None = None
             fault: Exception | None = None
             if worker.leads:
                 try:
                     stack.enter_context(training_lock(self.runs))
-                    stack.enter_context(stopped_by_signals(self.runs))
                     plan = self._plan(options, datastore)
                 except Exception as error:  # noqa: BLE001 - the others wait to be told
                     fault = error
@@ -152,50 +171,66 @@ class LandmarkTrainTask(TrainTask):
     def _train(self, plan: RunPlan) -> dict[str, Any]:
         """Train in this process, or in one a GPU; with a smaller batch where memory does not last."""
         while True:
-            options = plan.options
-            devices = chosen_devices(options.device, options.gpus, several=options.multi_gpu)
+            lacking = plan.folder / NO_MEMORY_FILE
+            lacking.unlink(missing_ok=True)
             try:
-                if len(devices) == 1:
-                    with joined(devices[0], 0, 1, "") as worker:
-                        return RunInProcess(self.recipe, plan, worker).run()
-                return self._in_several(plan, devices)
-            except (torch.OutOfMemoryError, ProcessRaisedException) as error:
-                if "OutOfMemoryError" not in f"{type(error).__name__} {error}":
+                return self._in_processes(plan)
+            except (torch.OutOfMemoryError, TrainingFailedError):
+                if not lacking.exists():
                     raise
-                plan = self._with_less_memory(plan, error)
+            # after the block, since its error holds on to the networks of the attempt
+            gc.collect()
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
+            plan = _with_less_memory(plan)
+
+    def _in_processes(self, plan: RunPlan) -> dict[str, Any]:
+        options = plan.options
+        devices = chosen_devices(options.device, options.gpus, several=options.multi_gpu)
+        if len(devices) == 1:
+            with joined(devices[0], 0, 1, "") as worker:
+                return RunInProcess(self.recipe, plan, worker).run()
+        return self._in_several(plan, devices)
 
     def _in_several(self, plan: RunPlan, devices: Sequence[torch.device]) -> dict[str, Any]:
         """MONAI Label's own way: each process calls :meth:`train`."""
-        meeting_point = (plan.folder / "meeting").resolve()
-        meeting_point.unlink(missing_ok=True)
-        request = {"plan": plan, "devices": devices, "meeting_point": meeting_point.as_uri()}
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            meeting_point = f"tcp://127.0.0.1:{free.getsockname()[1]}"
+        request = {"plan": plan, "devices": devices, "meeting_point": meeting_point}
+        failed: str | None = None
         try:
             spawn(main_worker, args=(len(devices), request, [], self), nprocs=len(devices))  # type: ignore[no-untyped-call]
-        finally:
-            meeting_point.unlink(missing_ok=True)
-        return self.stats()
+        except (ProcessRaisedException, ProcessExitedException) as error:
+            failed = str(error).strip().splitlines()[-1]
+        stats = self.stats()
+        if failed is not None or stats.get("status") not in ("finished", "stopped"):
+            raise TrainingFailedError(stats.get("message") or failed or "The training's processes have ended.")
+        return stats
 
     def train(self, rank: int, world_size: int, request: Mapping[str, Any], datalist: Sequence[Any]) -> dict[str, Any]:
         """One of several processes of this machine, as MONAI Label spawns them."""
-        with joined(request["devices"][rank], rank, world_size, request["meeting_point"]) as worker:
+        with (
+            interrupts_left_to_parent(),
+            joined(request["devices"][rank], rank, world_size, request["meeting_point"]) as worker,
+        ):
             return RunInProcess(self.recipe, request["plan"], worker).run()
 
-    def _with_less_memory(self, plan: RunPlan, error: Exception) -> RunPlan:
-        """The same run, its steps in smaller parts.
 
-        Raises:
-            OptionsError: a part is one radiograph already.
-        """
-        smaller = plan.options.smaller_batch()
-        if smaller is None:
-            raise OptionsError(
-                "There is too little GPU memory even for one radiograph at a time: "
-                "choose a smaller input_size, another encoder, or device cpu."
-            ) from error
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
-        sentence = (
-            f"Too little GPU memory for batches of {plan.options.train_batch_size}: they became "
-            f"{smaller.train_batch_size}, and the gradients of {smaller.accumulate} are added up."
+def _with_less_memory(plan: RunPlan) -> RunPlan:
+    """The same run, its steps in smaller parts.
+
+    Raises:
+        OptionsError: a part is one radiograph already.
+    """
+    smaller = plan.options.smaller_batch()
+    if smaller is None:
+        raise OptionsError(
+            "There is too little GPU memory even for one radiograph at a time: "
+            "choose a smaller input_size, another encoder, or device cpu."
         )
-        return plan.again(smaller, sentence)
+    sentence = (
+        f"Too little GPU memory for batches of {plan.options.train_batch_size}: they became "
+        f"{smaller.train_batch_size}, and the gradients of {smaller.accumulate} are added up."
+    )
+    return plan.again(smaller, sentence)

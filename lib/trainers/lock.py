@@ -11,6 +11,7 @@ import os
 import platform
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
@@ -26,6 +27,7 @@ LOCK_FILE = ".training.lock"
 HOLDER_FILE = "training.json"
 STOP_FILE = "stop"
 PROBE_S = 1.0
+PROBES = 8
 PARENT_POLL_S = 0.5
 
 
@@ -79,12 +81,13 @@ def is_training(runs: Path) -> bool:
     """Whether a process holds the lock; a file that a killed one has left behind does not count."""
     if not (runs / LOCK_FILE).exists():
         return False
-    lock = FileLock(runs / LOCK_FILE, timeout=0)
-    try:
-        with lock:
-            return False
-    except Timeout:
-        return True
+    for _ in range(PROBES):  # another who looks holds it for a moment
+        try:
+            with FileLock(runs / LOCK_FILE, timeout=0):
+                return False
+        except Timeout:
+            time.sleep(0.01)
+    return True
 
 
 def ask_to_stop(runs: Path) -> None:
@@ -97,16 +100,6 @@ def asked_to_stop(runs: Path) -> bool:
     return (runs / STOP_FILE).exists()
 
 
-def check_stop(runs: Path) -> None:
-    """End a training that has nothing to keep yet.
-
-    Raises:
-        TrainingStoppedError: somebody has asked it to stop.
-    """
-    if asked_to_stop(runs):
-        raise TrainingStoppedError("The training was stopped before its first epoch.")
-
-
 def _sentence(runs: Path) -> str:
     holder: dict[str, Any] = {}
     with suppress(OSError, ValueError):  # it is just beginning, or just ending
@@ -116,10 +109,14 @@ def _sentence(runs: Path) -> str:
 
 
 @contextmanager
-def stopped_by_signals(runs: Path) -> Iterator[None]:
+def stopped_by_signals(runs: Path, *, patient: bool = False) -> Iterator[None]:
     """Within the block the first Ctrl-C or SIGTERM asks the training to stop; a second one ends the process.
 
     Does nothing outside the main thread, where Python takes no signals.
+
+    Args:
+        runs: the folder of the model's runs.
+        patient: a second one asks again; ``torchrun`` sends its processes one after the terminal has.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -127,7 +124,8 @@ def stopped_by_signals(runs: Path) -> Iterator[None]:
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def handle(number: int, _: Any) -> None:
-        signal.signal(number, before[signal.Signals(number)])
+        if not patient:
+            signal.signal(number, before[signal.Signals(number)])
         ask_to_stop(runs)
 
     for number in before:
@@ -137,6 +135,22 @@ def stopped_by_signals(runs: Path) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def interrupts_left_to_parent() -> Iterator[None]:
+    """Within the block Ctrl-C, which reaches all processes of a terminal, is the parent's matter while it lives."""
+    parent, before = os.getppid(), signal.getsignal(signal.SIGINT)
+
+    def handle(*_: Any) -> None:
+        if os.getppid() != parent:
+            raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, handle)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from lib.checkpoints import HeldOutErrors
 from lib.evaluation.metrics import detection_errors, mean_radial_error, radial_errors, success_detection_rate
 from lib.heatmaps import HeatmapCodec
 from lib.trainers.distributed import Worker
+from lib.trainers.lock import TrainingStoppedError
 from lib.transforms import rescale_points
 
 FloatArray = npt.NDArray[np.float64]
@@ -92,6 +93,10 @@ class HeldOutTable:
         results = self.results().values()
         return {name: figure(results) for name, figure in METRICS.items()}
 
+    def scores(self) -> Mapping[str, float]:
+        """The score of each image, see :func:`image_score`."""
+        return {image: image_score(result.tolerances) for image, result in self.results().items()}
+
     def per_landmark(self, landmarks: Sequence[str]) -> Mapping[str, float | None]:
         """Mean radial error of each landmark in pixels; NaN where it is annotated nowhere."""
         columns = zip(*(result.px for result in self.results().values()), strict=True)
@@ -157,6 +162,7 @@ def measure(
     codec: HeatmapCodec,
     worker: Worker,
     places: Sequence[int | None] | None = None,
+    stop: Callable[[], bool] | None = None,
 ) -> HeldOutTable:
     """The results of a network on validation batches; it is left in evaluation mode.
 
@@ -167,10 +173,16 @@ def measure(
         worker: this process.
         places: for a network of another landmark set: which of its maps is that of each landmark of the samples; None
             where it has none, whose errors are NaN then.
+        stop: whether somebody wants it to end, asked after each batch.
+
+    Raises:
+        TrainingStoppedError: somebody did.
     """
     table = HeldOutTable(worker)
     network.eval()
     for batch in batches:
+        if stop is not None and stop():
+            raise TrainingStoppedError("The training was stopped in a validation.")
         points, _ = codec.decode(network(batch["image"].to(worker.device)))
         for index, sample in enumerate(decollate_batch(batch)):
             found, label = points[index], torch.as_tensor(sample["label"])

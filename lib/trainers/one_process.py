@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -19,9 +20,10 @@ from lib.trainers.distributed import Worker
 from lib.trainers.gate import judge
 from lib.trainers.lock import TrainingStoppedError
 from lib.trainers.metrics import HeldOutTable, measure
-from lib.trainers.plan import CACHE_FOLDER, RunPlan
+from lib.trainers.origin import Origin, read_origin
+from lib.trainers.plan import CACHE_FOLDER, NO_MEMORY_FILE, RunPlan, make_room
 from lib.trainers.run_log import RunLog
-from lib.trainers.start import Start, model_in_use, start_of_run
+from lib.trainers.start import model_in_use, start_of_run
 from lib.trainers.training import DivergedError, Training
 from lib.version import code_version
 
@@ -66,10 +68,18 @@ class RunInProcess:
         self.in_use = model_in_use(recipe.start_paths)
         go_on = self.in_use if plan.options.pretrained and not plan.resumed else None
         start = start_of_run(recipe.card, go_on, None if plan.resumed else recipe.imagenet)
-        card = self._card(start)
-        self.log = RunLog(plan, card, _words(worker), start.told, leads=worker.leads)
+        if plan.resumed:
+            origin = read_origin(plan.folder)
+        else:
+            origin = Origin.of(start.told, start.parent, recipe.card)
+            if worker.leads:
+                origin.write(plan.folder)
+        card = self._card(origin)
+        self.log = RunLog(plan, card, _words(worker), origin.told, leads=worker.leads)
         network = channels_last(start.network)
         self.training = Training(plan, card, network, worker, self.log, half=recipe.half, progress=recipe.progress)
+        if worker.leads and not plan.resumed:
+            make_room(plan.runs, plan.run)
 
     def run(self) -> dict[str, Any]:
         """Train and conclude; the statistics that viewers see, from the leading process.
@@ -90,25 +100,29 @@ class RunInProcess:
                 diverged = error
             stats = self._concluded(served, diverged) if self.worker.leads else {}
         except (KeyboardInterrupt, Exception) as error:
+            if isinstance(error, torch.OutOfMemoryError):
+                (self.plan.folder / NO_MEMORY_FILE).touch()
             if self.worker.leads:
                 self._failed(error)
+            elif isinstance(error, TrainingStoppedError):
+                return {}  # so does the leading process, and it is left to say so
             if isinstance(error.__cause__, RadiographError):  # MONAI wraps what its transforms raise
                 raise error.__cause__ from error
             raise
-        if diverged is not None:
+        if diverged is not None and self.worker.leads:
             raise diverged
         return stats
 
-    def _card(self, start: Start) -> ModelCard:
+    def _card(self, origin: Origin) -> ModelCard:
         """Of the model that the run may publish."""
-        plan, parent = self.plan, start.parent
+        plan = self.plan
         told = {"images": len(plan.train), "held_out": len(plan.held_out), "epochs": plan.epochs}
         return self.recipe.card.model_copy(
             update={
                 "version": plan.run,
                 "training": {**plan.options.model_dump(mode="json", exclude={"resume"}), **told},
-                "data": plan.data(parent.data.train if parent is not None and parent.data is not None else ()),
-                "parent": None if parent is None else parent.version,
+                "data": plan.data(origin.learnt_before),
+                "parent": origin.parent,
                 "code": code_version(),
             }
         )
@@ -154,7 +168,7 @@ class RunInProcess:
         best = self.training.best
         errors, confidence = read_held_out(best.path), self.plan.options.gate_confidence
         assert errors is not None  # noqa: S101 - for the type checker: Best writes them
-        if served is not None and served[0].version.startswith(self.plan.run):  # it was stopped, or killed, before now
+        if served is not None and self._is_of_this_run(served[0]):  # it was stopped, or killed, after publishing
             alone = judge(errors, None, confidence)
             if _is_same(served[0], candidate):
                 sentence = "Published: it is in use since before the run was interrupted."
@@ -165,10 +179,20 @@ class RunInProcess:
             return
         theirs = None if served is None else self._common(served)
         confidence = self.plan.options.gate_confidence
-        verdict = judge(errors, theirs, confidence, self._learnt_from(candidate, served))
+        learnt = self._learnt_from(candidate, served)
+        verdict = judge(errors, theirs, confidence, learnt, self.training.scores)
+        if served is not None and served[0].landmark_set.names != candidate.landmark_set.names:
+            sentence = (
+                f"Published: the model in use is for other landmarks. For those that both find: {verdict.sentence}"
+            )
+            verdict = replace(verdict, publish=True, sentence=sentence)
         if verdict.publish:
             self.recipe.versions.publish(best.path, verdict.sentence)
         self.log.judged(verdict, candidate, served)
+
+    def _is_of_this_run(self, card: ModelCard) -> bool:
+        same_run = re.fullmatch(re.escape(self.plan.run) + r"(-\d+)?", card.version) is not None
+        return same_run and card.data is not None and card.data.hash == self.plan.data_hash
 
     def _common(self, served: Served) -> HeldOutErrors:
         card, table = served
@@ -180,6 +204,9 @@ class RunInProcess:
         """Held-out images that the candidate, before this run, or the served model has been trained on."""
         cards = [candidate] if served is None else [candidate, served[0]]
         seen = {fingerprint for card in cards if card.data is not None for fingerprint in card.data.train}
+        for card in cards:
+            if card.data is None:
+                self.log.note(f"The file of version {card.version} does not say which radiographs it has learnt from.")
         images = [sample["id"] for sample in self.plan.held_out]
         learnt = [image for image in images if self.plan.fingerprints[image] in seen]
         if learnt:

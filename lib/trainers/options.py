@@ -6,16 +6,20 @@ import math
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from lib.networks import DeviceError, choose_device
 
-AUTO_EPOCHS = (40, 600)
+AUTO_EPOCHS = (40, 400)
 """The fewest and most epochs of a run that chooses their number itself."""
 
 
 class OptionsError(ValueError):
     """A training option that cannot be used; one sentence that names it."""
+
+
+def _text(value: object) -> object:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 class TrainOptions(BaseModel):
@@ -82,7 +86,7 @@ class TrainOptions(BaseModel):
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     device: str = "cuda"
     multi_gpu: bool = True
-    gpus: Annotated[str, Field(pattern=r"^(all|\d+(,\d+)*)$")] = "all"
+    gpus: Annotated[str, BeforeValidator(_text), Field(pattern=r"^(all|\d+(,\d+)*)$")] = "all"
 
     @classmethod
     def from_request(cls, request: Mapping[str, Any], defaults: TrainOptions) -> TrainOptions:
@@ -126,11 +130,8 @@ class TrainOptions(BaseModel):
         """The same effective batch in smaller parts, for less memory; None where a part is one radiograph."""
         if self.train_batch_size == 1 and self.val_batch_size == 1:
             return None
-        batch = math.ceil(self.train_batch_size / 2)
-        return self.model_copy(
-            update={
-                "train_batch_size": batch,
-                "accumulate": round(self.accumulate * self.train_batch_size / batch),
-                "val_batch_size": math.ceil(self.val_batch_size / 2),
-            }
-        )
+        together = self.train_batch_size * self.accumulate
+        half = max(1, self.train_batch_size // 2)
+        batch = next(size for size in range(half, 0, -1) if together % size == 0)
+        parts = {"train_batch_size": batch, "accumulate": together // batch}
+        return self.model_copy(update={**parts, "val_batch_size": max(1, self.val_batch_size // 2)})

@@ -15,12 +15,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lib.checkpoints import TrainingData
+from lib.checkpoints import ModelCard, TrainingData
 from lib.evaluation.run_record import RunRecord, list_runs
 from lib.formats import json_text, write_atomic
 from lib.landmarks import LandmarkSet
 from lib.trainers.best import BEST_FILE
 from lib.trainers.options import OptionsError, TrainOptions
+from lib.trainers.origin import ORIGIN_FILE, network_of, read_origin
 from lib.trainers.samples import LabelledStudies, labelled_samples
 from lib.trainers.split import Split, SplitFile, gather_cases
 from lib.trainers.state import STATE_FILE
@@ -29,6 +30,7 @@ logger = logging.getLogger(__name__)
 
 CACHE_FOLDER = "cache"
 SAMPLES_FILE = "samples.json"
+NO_MEMORY_FILE = "out_of_memory"
 KEEP_RUNS = 20
 KEEP_WEIGHTS = 3
 """Unfinished runs, and models that were not published, are large: only those of the last runs stay."""
@@ -78,7 +80,7 @@ class RunPlan:
 
     def again(self, options: TrainOptions, note: str) -> RunPlan:
         """The same run from where it is, with other options."""
-        return replace(self, options=options, resumed=True, note=note)
+        return replace(self, options=options, resumed=(self.folder / STATE_FILE).is_file(), note=note)
 
     def data(self, learnt_before: Iterable[str] = ()) -> TrainingData:
         """For the model's card; with what the model that it goes on from has learnt from."""
@@ -111,37 +113,49 @@ def new_run(
     plan = _plan(_run_id(runs), runs, options, samples, split)
     plan.folder.mkdir(parents=True)
     write_atomic(plan.folder / SAMPLES_FILE, json_text(_written(plan)))
-    _make_room(runs, plan.run)
     return plan
 
 
 def unfinished_run(runs: Path) -> RunRecord | None:
     """The last run, if it was stopped, killed or failed and can go on."""
     last = next(iter(list_runs(runs)), None)
-    if last is None or last.status == "finished" or not (runs / last.run / STATE_FILE).is_file():
+    if last is None or last.status == "finished":
         return None
-    return last
+    needed = (STATE_FILE, SAMPLES_FILE, ORIGIN_FILE)
+    return last if all((runs / last.run / name).is_file() for name in needed) else None
 
 
 def resumed_run(
-    runs: Path, landmark_set: LandmarkSet, options: TrainOptions, studies: LabelledStudies, record: RunRecord
+    runs: Path, card: ModelCard, options: TrainOptions, studies: LabelledStudies, record: RunRecord
 ) -> RunPlan:
     """The plan of an unfinished run, with its own options and data; only where it computes may be another.
 
     Raises:
-        OptionsError: labels or images of the run have changed since.
+        OptionsError: labels, images or sides of the run have changed since, or the network is another one.
     """
     written = json.loads((runs / record.run / SAMPLES_FILE).read_text(encoding="utf-8"))
+    if read_origin(runs / record.run).network != network_of(card):
+        raise OptionsError(
+            f"The run {record.run} cannot go on, because it trains another network: give the options of the network "
+            "that it began with, or start a new training."
+        )
     own = TrainOptions.model_validate(record.options)
     where = options.model_dump(include={"device", "gpus", "multi_gpu"})
-    now = {sample["id"]: sample for sample in labelled_samples(studies, landmark_set)}
+    now = {sample["id"]: sample for sample in labelled_samples(studies, card.landmark_set)}
+    there = [image for image in written["images"] if image in now]
+    present = {case.image: case for case in gather_cases(studies, there)}
+    split = SplitFile(studies.folder).read()
     sides: dict[str, list[dict[str, Any]]] = {"train": [], "held_out": []}
     for image, noted in written["images"].items():
+        fault = None
         if image not in now or _label_hash(now[image]["label"]) != noted["label"]:
-            raise OptionsError(
-                f"The run {record.run} cannot go on, because the label of '{image}' is not the one it began with: "
-                "start a new training."
-            )
+            fault = f"the label of '{image}' is not the one it began with"
+        elif present[image].fingerprint.exact != noted["fingerprint"]:
+            fault = f"the image '{image}' is another one than it began with"
+        elif image not in split.entries or split.side(image) != noted["side"]:
+            fault = f"'{image}' is on another side of the split than it began with"
+        if fault:
+            raise OptionsError(f"The run {record.run} cannot go on, because {fault}: start a new training.")
         sides[noted["side"]].append(now[image])
     logger.info("Going on with the run %s", record.run)
     return RunPlan(
@@ -209,9 +223,16 @@ def _run_id(runs: Path) -> str:
     return next(name for name in names if name not in taken)
 
 
-def _make_room(runs: Path, present: str) -> None:
-    """Keep the disk bounded: old runs go, and of those that stay, the weights of all but the last."""
-    names = sorted((path.parent.name for path in runs.glob("*/run.json")), reverse=True)
+def make_room(runs: Path, present: str) -> None:
+    """Keep the disk bounded: old runs go, and of those that stay, the weights of all but the last.
+
+    Args:
+        runs: the folder of a model's runs.
+        present: a run that has begun and can be gone on with; those before it cannot any more.
+    """
+    for unfinished in runs.glob("*/.*.tmp"):  # of a process that was killed while it wrote
+        unfinished.unlink(missing_ok=True)
+    names = sorted((path.parent.name for path in runs.glob(f"*/{SAMPLES_FILE}")), reverse=True)
     older = [name for name in names if name != present]
     for number, name in enumerate(older, start=2):
         shutil.rmtree(runs / name / CACHE_FOLDER, ignore_errors=True)

@@ -8,7 +8,8 @@ import math
 import os
 import platform
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ from lib.landmarks import Landmarks
 from lib.radiographs import RadiographError, read_radiograph
 from lib.trainers.best import Best
 from lib.trainers.gate import Verdict, rule
-from lib.trainers.lock import is_training
+from lib.trainers.lock import TrainingStoppedError, is_training
 from lib.trainers.metrics import HeldOutTable
 from lib.trainers.plan import RunPlan
 from lib.trainers.tracking import Tracker
@@ -50,6 +51,8 @@ PICTURED_IMAGES = 4
 PICTURED_EPOCHS = 6
 REPORT_EVERY_S = 20.0
 STATS_FILE = "train_stats.json"
+UNDECIDED = "Not decided yet."
+NOTHING_TO_JUDGE = "there was no validation that gave a figure."
 
 
 class RunLog:
@@ -75,17 +78,28 @@ class RunLog:
         before = read_run(plan.folder) if plan.resumed else None
         self.record = _record(plan, card, device, start, before)
         self._write()
-        mlflow = plan.options.tracking == "mlflow"
-        options = plan.options.model_dump(mode="json")
-        self._tracker = Tracker(plan.folder, plan.runs.name, plan.run, options, mlflow=mlflow)
 
     # --- while it goes on ----------------------------------------------------------------------------------------
 
     def resumed_after(self, epoch: int) -> None:
         """The run goes on after so many epochs; what was written about later ones is forgotten."""
-        if self.leads:
-            cut_history(self.plan.folder, epoch)
-            self._write_stats(epoch, None)
+        if not self.leads:
+            return
+        cut_history(self.plan.folder, epoch)
+        self._write_stats(epoch, None)
+        with self._tolerated("Figures are not tracked"):
+            self._tracker = Tracker(self.plan, epoch)
+
+    def scores(self) -> list[Mapping[str, float]]:
+        """The scores of the held-out images in each validation so far."""
+        if not self.leads:
+            return []
+        validations = (epoch.validation for epoch in read_history(self.plan.folder))
+        return [
+            {image: score for image, score in validation.images.items() if score is not None}
+            for validation in validations
+            if validation is not None
+        ]
 
     def note(self, sentence: str) -> None:
         """Something that a person should know."""
@@ -107,6 +121,7 @@ class RunLog:
                 mre_px=measured["val_mre_px"],
                 mre_mm=measured["val_mre_mm"],
                 score=measured["val_score"],
+                images=dict(table.scores()),
                 per_landmark=dict(table.per_landmark(self.card.landmark_set.names)),
             )
         record = EpochRecord(
@@ -114,9 +129,11 @@ class RunLog:
         )
         append_epoch(self.plan.folder, record)
         if self._tracker is not None:
-            self._tracker.epoch(epoch, figures)
+            with self._tolerated("Figures are not tracked any more"):
+                self._tracker.epoch(epoch, figures)
         if table is not None and self._is_pictured(epoch):
-            self._draw(table, f"epoch_{epoch:04d}")
+            with self._tolerated("Pictures are missing"):
+                self._draw(table, f"epoch_{epoch:04d}")
         if best.epoch and best.epoch != self.record.best_epoch:
             self._update(best_epoch=best.epoch)
         self._write_stats(epoch, best)
@@ -126,7 +143,7 @@ class RunLog:
         """The figures of the model in use are known."""
         served = _scored(card, table.figures())
         confidence = self.plan.options.gate_confidence
-        self._update(gate=GateRecord(rule=rule(confidence), verdict="Not decided yet.", publish=False, served=served))
+        self._update(gate=GateRecord(rule=rule(confidence), verdict=UNDECIDED, publish=False, served=served))
 
     # --- at its end ----------------------------------------------------------------------------------------------
 
@@ -154,12 +171,16 @@ class RunLog:
 
     def ended(self, status: Status, message: str | None, best: Best | None) -> dict[str, Any]:
         """The run has ended; returns the statistics that viewers see."""
-        self._update(status=status, message=message, ended=datetime.now().astimezone())
+        gate = self.record.gate
+        if gate is not None and gate.verdict == UNDECIDED:
+            gate = gate.model_copy(update={"verdict": f"Not published: {NOTHING_TO_JUDGE}"})
+        self._update(status=status, message=message, ended=datetime.now().astimezone(), gate=gate)
         done = read_history(self.plan.folder)
         stats = self._write_stats(done[-1].epoch if done else 0, best)
         self._report()
         if self._tracker is not None:
-            self._tracker.close(finished=status == "finished")
+            with self._tolerated("Figures are not tracked any more"):
+                self._tracker.close(finished=status == "finished")
         return stats
 
     # --- how -----------------------------------------------------------------------------------------------------
@@ -204,11 +225,19 @@ class RunLog:
     def _report(self, at_most_every: float = 0.0) -> None:
         if time.monotonic() - self._reported < at_most_every:
             return
-        try:
+        with self._tolerated("The report could not be written"):
             write_run_report(self.plan.folder)
-        except Exception:  # a picture less is no reason to lose a training
-            logger.exception("The report of the run %s could not be written", self.plan.run)
         self._reported = time.monotonic()
+
+    @contextmanager
+    def _tolerated(self, what: str) -> Iterator[None]:
+        """A picture less is no reason to lose a training: what goes wrong here becomes a note, once."""
+        try:
+            yield
+        except Exception as error:
+            logger.exception("%s", what)
+            if not any(note.startswith(what) for note in self.record.notes):
+                self._update(notes=(*self.record.notes, f"{what}: {error}"))
 
     def _is_pictured(self, epoch: int) -> bool:
         interval = self.plan.options.val_interval
@@ -236,6 +265,22 @@ class RunLog:
             save_overlay(path, pixels, found, self.card.landmark_set, truth=truth, title=f"{sample['id']}, {name}")
 
 
+def tell_failure(runs: Path, error: Exception, since: float) -> None:
+    """Tell viewers of a training that has failed, where it could not do so itself: before it had begun, say.
+
+    Args:
+        runs: the folder of the model's runs.
+        error: its message is what they see.
+        since: when the training was asked for, a time stamp in seconds.
+    """
+    stats = read_stats(runs)
+    if stats.get("start_ts", 0) < int(since):  # of the training before
+        stats = {"epoch": 0, "total_epochs": 1, "start_ts": int(since), "published": False}
+    status = "stopped" if isinstance(error, TrainingStoppedError) else "failed"
+    if stats.get("status") not in ("stopped", "interrupted"):
+        write_atomic(runs / STATS_FILE, json_text({**stats, "status": status, "message": str(error)}))
+
+
 def read_stats(runs: Path) -> dict[str, Any]:
     """What the last training of a model has written for viewers; empty before the first."""
     try:
@@ -261,7 +306,7 @@ def note_interrupted(runs: Path) -> list[RunRecord]:
 
 def _record(plan: RunPlan, card: ModelCard, device: str, start: str, before: RunRecord | None) -> RunRecord:
     now = datetime.now().astimezone()
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = () if plan.note is None else (plan.note,)
     if before is not None:
         ended = "stopped" if before.status == "stopped" else "interrupted"
         notes = (*before.notes, plan.note or f"{now:%Y-%m-%d %H:%M}: goes on after it was {ended}.")

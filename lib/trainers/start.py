@@ -34,14 +34,13 @@ def model_in_use(paths: Sequence[str]) -> tuple[FARNet, ModelCard] | None:
     Args:
         paths: where it may lie; the last that exists counts.
     """
-    path = next((path for path in reversed(paths) if Path(path).is_file()), None)
-    if path is None:
-        return None
-    try:
-        return load_model(path)
-    except ModelFileError as error:
-        logger.warning("There is no usable model in use: %s", error)
-        return None
+    for path in reversed(paths):
+        if Path(path).is_file():
+            try:
+                return load_model(path)
+            except ModelFileError as error:
+                logger.warning("A model cannot be used: %s", error)
+    return None
 
 
 def start_of_run(card: ModelCard, in_use: tuple[FARNet, ModelCard] | None, imagenet: str | None) -> Start:

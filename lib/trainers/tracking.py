@@ -11,6 +11,8 @@ from typing import Any
 
 from torch.utils.tensorboard import SummaryWriter
 
+from lib.trainers.plan import RunPlan
+
 MLFLOW_FILE = "mlflow.db"
 EVENTS_FOLDER = "events"
 
@@ -18,17 +20,19 @@ EVENTS_FOLDER = "events"
 class Tracker:
     """Writes figures by epoch.
 
+    MLflow writes into a database beside the models: nothing leaves this machine.
+
     Args:
-        folder: of the run; TensorBoard's events lie in it.
-        model: name of the model; MLflow's experiment.
-        run: id of the run.
-        options: noted in MLflow.
-        mlflow: whether to write to MLflow too, into a database beside the models: nothing leaves this machine.
+        plan: the run.
+        done: its epochs that are done; what was written about later ones is forgotten.
     """
 
-    def __init__(self, folder: Path, model: str, run: str, options: Mapping[str, Any], *, mlflow: bool) -> None:
-        self._events = SummaryWriter(str(folder / EVENTS_FOLDER))
-        self._mlflow = _Mlflow(folder.parent.parent / MLFLOW_FILE, model, run, options) if mlflow else None
+    def __init__(self, plan: RunPlan, done: int) -> None:
+        self._events = SummaryWriter(str(plan.folder / EVENTS_FOLDER), purge_step=done + 1)
+        options = plan.options
+        database = plan.runs.parent / MLFLOW_FILE
+        named = options.model_dump(mode="json")
+        self._mlflow = _Mlflow(database, plan.runs.name, plan.run, named) if options.tracking == "mlflow" else None
 
     def epoch(self, epoch: int, figures: Mapping[str, float]) -> None:
         """Write the figures of an epoch; those that do not exist (NaN) are left out."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from lib.trainers.average import moving_average
 from lib.trainers.best import BEST_FILE, Best
 from lib.trainers.data import VariedDataset, decoded, train_loader
 from lib.trainers.distributed import Worker
-from lib.trainers.lock import asked_to_stop, check_stop
+from lib.trainers.lock import TrainingStoppedError, asked_to_stop
 from lib.trainers.metrics import HeldOutTable, measure
 from lib.trainers.objective import CoarseToFineLoss, landmark_weights
 from lib.trainers.options import TrainOptions
@@ -90,6 +90,7 @@ class Training:
             self.state.save(0)  # from now on the run can be gone on with
         self.best = Best(plan.folder / BEST_FILE, card, self.judged.state_dict, plan.groups, half=half)
         self.figures: dict[str, float] = {}
+        self.scores: list[Mapping[str, float]] = []
         self._decoded: dict[tuple[int, int], Any] = {}
         self.stopped = False
         self._last_gain = self.best.epoch
@@ -106,8 +107,11 @@ class Training:
         """
         done = self.state.load() if self.plan.resumed else 0
         self.log.resumed_after(done)
+        self.scores = list(self.log.scores())
         if done >= self.plan.epochs:  # it was killed between its last epoch and the comparison
             return
+        if self.worker.agreed(asked_to_stop(self.plan.runs)):
+            raise TrainingStoppedError("The training was stopped before its first epoch.")
         held_out = self.held_out(self.card.input_size)
         train = self._samples(self.plan.train, "train", self.card.input_size)
         self._held_out = self._validation_loader(held_out)
@@ -124,7 +128,6 @@ class Training:
         return self._decoded[size]
 
     def _samples(self, part: tuple[dict[str, Any], ...], name: str, size: tuple[int, int]) -> Any:
-        check_stop(self.plan.runs)
         return decoded(
             part,
             size,
@@ -182,7 +185,12 @@ class Training:
                 f"the learning rate {self.options.learning_rate:g} is too high."
             )
         validated = epoch % self.options.val_interval == 0 or epoch == self.plan.epochs
-        table = self._validate(epoch) if validated else None
+        try:
+            table = self._validate(epoch) if validated else None
+        except TrainingStoppedError:
+            self.stopped = True
+            engine.terminate()
+            return
         if self.worker.leads:
             seconds, self._begun = time.monotonic() - self._begun, time.monotonic()
             rate = float(self.step.optimizer.param_groups[0]["lr"])
@@ -194,8 +202,11 @@ class Training:
             engine.terminate()
 
     def _validate(self, epoch: int) -> HeldOutTable:
-        table = measure(self.judged, self._held_out, self.card.codec(), self.worker)
+        # in several processes a validation is seen through: all must come to the same end
+        stop = None if self.worker.world_size > 1 else lambda: asked_to_stop(self.plan.runs)
+        table = measure(self.judged, self._held_out, self.card.codec(), self.worker, stop=stop)
         self.figures = table.figures()
+        self.scores.append(table.scores())
         if self.worker.leads:
             self.best.offer(epoch, table)
         self._last_gain = self.worker.gather(self.best.epoch)[0]

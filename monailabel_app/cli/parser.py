@@ -18,6 +18,7 @@ from lib.landmarks import LandmarksError, LandmarkSetError
 from lib.networks import WeightsError
 from lib.radiographs import RadiographError
 from lib.trainers import OptionsError
+from lib.trainers.landmarks import TrainingFailedError
 from lib.trainers.lock import TrainingRunningError, TrainingStoppedError
 from lib.trainers.samples import NotEnoughLabelsError
 from lib.trainers.split import SplitError
@@ -41,6 +42,7 @@ SENTENCES = (
     RadiographError,
     RunRecordError,
     SplitError,
+    TrainingFailedError,
     TrainingRunningError,
     TrainingStoppedError,
     UsageError,

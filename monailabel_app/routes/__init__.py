@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
 from monailabel_app.routes import datastore, infer, landmarks, model, train, versions
+from monailabel_app.routes.background import refuse_bundles
 from monailabel_app.routes.login import accept_tokens
 from monailabel_app.routes.threads import off_the_loop
 from monailabel_app.viewers import pages, proxy
@@ -26,6 +27,7 @@ def install_routes(instance: FARNetApp) -> None:
         return
     server.state.farnet_routes = True
     accept_tokens()
+    refuse_bundles()
     before = len(server.router.routes)
     for part in (datastore, infer, landmarks, model, versions, train, proxy, pages):
         server.include_router(part.router)

@@ -66,23 +66,33 @@ def train(
     return run_model(model, {**options.model_dump(), "server": os.getpid()}, run_sync, enqueue)
 
 
+@router.post("/train/", include_in_schema=False)
+def train_all(_: Admin) -> Any:
+    """Upstream's, which trains all models with whatever parameters it is given, is deprecated and not offered."""
+    raise ClientError("Say which model to train: POST /train/MODEL.")
+
+
 @router.delete("/train/", summary="Stop the training that is running; its best so far is kept")
 def stop(request: Request, _: Admin) -> Any:
     """Ask the training to stop, and wait: it ends its step and publishes its best model if that is better.
 
     Upstream kills it at once, and answers null in the moment in which it begins.
     """
-    task = next((task for task in reversed(tasks("train")) if task["status"] in ("SUBMITTED", "RUNNING")), None)
-    if task is None:
+    waiting = [task for task in tasks("train") if task["status"] in ("SUBMITTED", "RUNNING")]
+    if not waiting:
         return None
+    task = next((task for task in waiting if task["id"] in processes("train")), waiting[0])
     runs = request.app.state.farnet.configs[task["request"]["model"]].runs
     if _ends_by_itself(task, runs):
         task["status"] = "STOPPED"
         task["end_ts"] = datetime.today().strftime("%Y-%m-%d %H:%M:%S")
-    else:
-        task = kill() or task
-        note_interrupted(runs)
-    return task
+        return task
+    killed = kill()
+    deadline = time.monotonic() + START_S
+    while is_training(runs) and time.monotonic() < deadline:
+        time.sleep(POLL_S)  # the lock goes with the process
+    note_interrupted(runs)
+    return killed
 
 
 def _ends_by_itself(task: dict[str, Any], runs: Path) -> bool:
@@ -90,6 +100,8 @@ def _ends_by_itself(task: dict[str, Any], runs: Path) -> bool:
     deadline, has_begun = time.monotonic() + START_S, False
     while task["id"] not in processes("train") and time.monotonic() < deadline:
         time.sleep(POLL_S)  # its process is being started
+    if task["id"] not in processes("train"):
+        return False
     deadline = time.monotonic() + STOP_S
     while (process := processes("train").get(task["id"])) is not None and process.poll() is None:
         if is_training(runs):

@@ -113,7 +113,8 @@ def test_submitted_labels_are_untouched_by_the_batch(server, work):
         ("farnet_foot", {}, 404, "There is no model 'farnet_foot' to train: this server has farnet_demo, farnet_hand."),
         ("farnet_demo", {"max_epochs": "many"}, 422, "Training option 'max_epochs' cannot be 'many'"),
         ("farnet_demo", {"device": "tpu"}, 422, "There is no device 'tpu' here"),
-        ("farnet_demo", {"gpus": 0}, 422, "Training option 'gpus' cannot be 0"),
+        ("farnet_demo", {"gpus": -1}, 422, "Training option 'gpus' cannot be '-1'"),
+        ("", {}, 422, "Say which model to train: POST /train/MODEL."),
     ],
 )
 def test_trainings_that_are_refused(server, model, options, status, sentence):

@@ -1,7 +1,9 @@
 """A training that was stopped or killed goes on as if nothing had happened."""
 
+import itertools
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 import torch
@@ -9,8 +11,12 @@ import torch
 from lib.checkpoints import load_model, read_card
 from lib.evaluation.history import read_history
 from lib.evaluation.run_record import list_runs
+from lib.networks import WeightsError
 from lib.trainers import OptionsError, training
 from lib.trainers.lock import TrainingStoppedError
+from lib.trainers.run_log import read_stats
+from lib.trainers.split import SplitFile, gather_cases
+from lib.trainers.training import Training
 from tests.tiny import FAST, phantom_folder, tiny_config
 
 OPTIONS = {**FAST, "max_epochs": 6, "val_interval": 1, "augment": True, "accumulate": 2, "ema_decay": 0.9}
@@ -23,12 +29,14 @@ def stop_after(monkeypatch):
     def after(batches):
         count = 0
 
-        def asked(_):
+        def look(self, engine):
             nonlocal count
             count += 1
-            return count == batches
+            if count == batches:
+                self.stopped = True
+                engine.terminate()
 
-        monkeypatch.setattr(training, "asked_to_stop", asked)
+        monkeypatch.setattr(Training, "_look_for_a_wish_to_stop", look)
 
     return after
 
@@ -109,14 +117,31 @@ def test_a_stop_before_the_first_validation_publishes_nothing(tmp_path, studies,
     assert config.current is None
 
 
-def test_a_stop_while_images_are_read(tmp_path, studies, monkeypatch):
-    from lib.trainers import lock
+def ask_at(monkeypatch, number):
+    """Somebody has asked when it is looked for the so manieth time: before the first epoch, after each step, and after
+    each batch of a validation."""
+    calls = itertools.count(1)
+    monkeypatch.setattr(training, "asked_to_stop", lambda _: next(calls) >= number)
 
+
+def test_a_stop_before_the_first_epoch(tmp_path, studies, monkeypatch):
     config = tiny(tmp_path)
-    monkeypatch.setattr(lock, "asked_to_stop", lambda _: True)
+    ask_at(monkeypatch, 1)
     with pytest.raises(TrainingStoppedError, match="before its first epoch"):
         config.train_task()(OPTIONS, studies)
     assert only_run(config)[0].status == "stopped"
+    assert read_stats(config.runs)["status"] == "stopped"
+
+
+def test_a_stop_within_a_validation(tmp_path, studies, uninterrupted, monkeypatch):
+    """Two epochs of five steps, one batch of held-out images after each."""
+    config = tiny(tmp_path)
+    with monkeypatch.context() as patch:
+        ask_at(patch, 1 + 5 + 1 + 5 + 1)
+        stats = config.train_task()(OPTIONS, studies)
+    assert (stats["status"], stats["epoch"], stats["published"]) == ("stopped", 1, True)
+    config.train_task()({"resume": True}, studies)
+    assert_same(config, uninterrupted)
 
 
 def test_killed_after_the_last_epoch(tmp_path, studies, uninterrupted, monkeypatch):
@@ -173,6 +198,55 @@ def test_a_label_that_has_changed_since_is_named(tmp_path, stop_after):
     shutil.copy(studies.get_label_uri(one, "final"), studies.get_label_uri(other, "final"))
     with pytest.raises(OptionsError, match=rf"the label of '{other}' is not the one it began with"):
         config.train_task()({"resume": True}, studies)
+
+
+def test_what_a_run_came_from_is_not_forgotten(tmp_path, studies, trained, stop_after):
+    config = tiny_config(tmp_path)
+    config.published.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(trained.published, config.published)
+    parent = read_card(trained.published)
+    stop_after(3)
+    config.train_task()({**OPTIONS, "max_epochs": 2}, studies)
+    stop_after(0)
+    config.train_task()({"resume": True}, studies)
+    record, folder = only_run(config)
+    card = read_card(folder / "best.pt")
+    assert card.parent == record.parent == parent.version
+    assert set(parent.data.train) <= set(card.data.train)
+
+
+def test_another_network_cannot_go_on(tmp_path, studies, stop_after):
+    stop_after(3)
+    tiny(tmp_path).train_task()(OPTIONS, studies)
+    with pytest.raises(OptionsError, match="it trains another network: give the options of the network"):
+        tiny_config(tmp_path, input_size="96x64").train_task()({"resume": True}, studies)
+
+
+def test_an_image_that_changed_sides_is_named(tmp_path, stop_after):
+    studies = phantom_folder(tmp_path / "studies", 6)
+    config = tiny(tmp_path / "model")
+    stop_after(3)
+    config.train_task()(OPTIONS, studies)
+    split = SplitFile(studies.folder)
+    moved = next(image for image in studies.list_images() if split.read().side(image) == "train")
+    split.use({moved: "held_out"}, "mine.csv", gather_cases(studies, [moved]))
+    with pytest.raises(OptionsError, match=rf"'{moved}' is on another side of the split than it began with"):
+        config.train_task()({"resume": True}, studies)
+
+
+def test_a_new_run_leaves_the_unfinished_one_until_it_has_begun(tmp_path, studies, stop_after):
+    config = tiny(tmp_path)
+    stop_after(3)
+    config.train_task()(OPTIONS, studies)
+    broken = config.train_task()
+    broken.recipe = replace(broken.recipe, imagenet=str(tmp_path / "no such file"))
+    with pytest.raises(WeightsError):
+        broken({**OPTIONS, "pretrained": False}, studies)
+    assert read_stats(config.runs)["status"] == "failed"
+    assert "no ImageNet weights for encoder 'lite'" in read_stats(config.runs)["message"]
+    assert (config.runs / list_runs(config.runs)[0].run / "state.pt").is_file()
+    stop_after(0)
+    assert config.train_task()({"resume": True}, studies)["epoch"] == 6
 
 
 def test_nothing_to_go_on_with(tmp_path, studies, caplog):

@@ -29,6 +29,7 @@ def test_the_models_defaults_hold_where_a_request_says_nothing():
         ({"max_epochs": None, "learning_rate": ""}, {"max_epochs": 7, "learning_rate": 2e-3}),
         ({"learning_rate": "1e-3", "val_split": 0.5, "seed": 2**32 - 1}, {"learning_rate": 1e-3, "val_split": 0.5}),
         ({"gpus": "0,1"}, {"gpus": "0,1"}),
+        ({"gpus": 0}, {"gpus": "0"}),
         # what viewers send along
         ({"client_id": "slicer", "model": "x", "dataset": "SmartCacheDataset", "name": "../x"}, {}),
         ({"tracking": ["mlflow", "none"], "amp": "bf16"}, {"tracking": "mlflow", "amp": "bf16"}),
@@ -62,7 +63,7 @@ def test_requests(request_, expected):
         ({"seed": -1}, "'seed' cannot be -1"),
         ({"seed": []}, r"'seed' cannot be \[\]"),
         ({"gpus": "all; rm -rf"}, "'gpus' cannot be 'all; rm -rf'"),
-        ({"gpus": 0}, "'gpus' cannot be 0"),
+        ({"gpus": True}, "'gpus' cannot be True"),
         ({"device": "tpu"}, "There is no device 'tpu' here: choose of cpu"),
     ],
 )
@@ -80,19 +81,19 @@ def test_what_a_viewers_table_shows():
     assert TrainOptions.from_request(shown, TrainOptions()).optimizer == "adamw"
 
 
-@pytest.mark.parametrize(("images", "epochs"), [(2, 600), (16, 600), (100, 100), (120, 84), (400, 40)])
+@pytest.mark.parametrize(("images", "epochs"), [(2, 400), (16, 400), (100, 100), (120, 84), (400, 40)])
 def test_how_many_epochs(images, epochs):
     assert TrainOptions(image_budget=10_000).epochs(images) == epochs
     assert DEFAULTS.epochs(images) == 7
 
 
-@pytest.mark.parametrize(("batch", "accumulate"), [(8, 1), (7, 2), (3, 1), (2, 4)])
+@pytest.mark.parametrize(("batch", "accumulate"), [(8, 1), (7, 2), (3, 1), (2, 4), (9, 5), (10, 1)])
 def test_a_smaller_batch_is_the_same_step_in_more_parts(batch, accumulate):
     chosen = TrainOptions(train_batch_size=batch, accumulate=accumulate, val_batch_size=4)
     smaller = chosen.smaller_batch()
-    assert smaller.train_batch_size == (batch + 1) // 2
+    assert 1 <= smaller.train_batch_size <= batch // 2
     assert smaller.val_batch_size == 2
-    assert smaller.train_batch_size * smaller.accumulate == pytest.approx(batch * accumulate, rel=0.34)
+    assert smaller.train_batch_size * smaller.accumulate == batch * accumulate
 
 
 def test_one_radiograph_is_the_smallest_batch():
