@@ -128,6 +128,9 @@ def test_from_the_worklist_to_the_retrained_model(site):
     ohif.tells("STARTED")
     ohif.shows("update-model", "^Stop Training$")
     ohif.shows("training", "^[1-9][0-9]* of 400 epochs$", 120_000)
+    until = time.monotonic() + 240
+    while not site.server.get("/info/")["train_stats"]["farnet_demo"].get("best_metric") and time.monotonic() < until:
+        time.sleep(0.5)
     ohif.press("update-model")
     ohif.tells("ublished: ", 120_000)  # whether its best so far was, and why
     ohif.shows("update-model", "^Update Model$")
