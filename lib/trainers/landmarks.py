@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import logging
 import socket
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -125,11 +124,11 @@ class LandmarkTrainTask(TrainTask):
             stack.enter_context(training_lock(self.runs))
             stack.enter_context(stopped_by_signals(self.runs))
             stack.enter_context(stopped_with(server if isinstance(server, int) else None, self.runs))
-            since = time.time()
+            before = read_stats(self.runs)
             try:
                 return self._train(self._plan(options, datastore))
             except Exception as error:
-                tell_failure(self.runs, error, since)
+                tell_failure(self.runs, error, before)
                 raise
 
     def _plan(self, options: TrainOptions, datastore: Any) -> RunPlan:

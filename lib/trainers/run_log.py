@@ -265,17 +265,17 @@ class RunLog:
             save_overlay(path, pixels, found, self.card.landmark_set, truth=truth, title=f"{sample['id']}, {name}")
 
 
-def tell_failure(runs: Path, error: Exception, since: float) -> None:
+def tell_failure(runs: Path, error: Exception, before: Mapping[str, Any]) -> None:
     """Tell viewers of a training that has failed, where it could not do so itself: before it had begun, say.
 
     Args:
         runs: the folder of the model's runs.
         error: its message is what they see.
-        since: when the training was asked for, a time stamp in seconds.
+        before: the statistics when the training was asked for.
     """
     stats = read_stats(runs)
-    if stats.get("start_ts", 0) < int(since):  # of the training before
-        stats = {"epoch": 0, "total_epochs": 1, "start_ts": int(since), "published": False}
+    if stats == before:  # they are of another training
+        stats = {"epoch": 0, "total_epochs": 1, "start_ts": int(time.time()), "published": False}
     status = "stopped" if isinstance(error, TrainingStoppedError) else "failed"
     if stats.get("status") not in ("stopped", "interrupted"):
         write_atomic(runs / STATS_FILE, json_text({**stats, "status": status, "message": str(error)}))
