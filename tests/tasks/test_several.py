@@ -48,7 +48,7 @@ def one(tmp_path_factory, studies):
 
 
 def in_the_end(commands, prepare):
-    """Run commands side by side until all end well, and again where they hang: gloo's start does now and then."""
+    """Run commands side by side until all end well, and again where they hang: gloo misses a connection now and then."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
     for attempt in range(4):
         prepare()
@@ -67,7 +67,7 @@ def in_the_end(commands, prepare):
             for command in commands
         ]
         try:
-            said = [process.communicate(timeout=120 + 30 * attempt)[0] for process in running]
+            said = [process.communicate(timeout=75 + 25 * attempt)[0] for process in running]
         except subprocess.TimeoutExpired:
             for process in running:
                 os.killpg(process.pid, signal.SIGKILL)
