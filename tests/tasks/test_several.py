@@ -48,7 +48,7 @@ def one(tmp_path_factory, studies):
 
 
 def in_the_end(commands, prepare):
-    """Run commands side by side until all end well, and again where they hang: gloo misses a connection now and then."""
+    """Run commands side by side until all end well; again where they hang: gloo misses a connection now and then."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
     for attempt in range(4):
         prepare()
