@@ -143,9 +143,7 @@ def _bootstrap(differences: npt.NDArray[np.float64], groups: tuple[str, ...]) ->
 def _sentence(publish: bool, difference: float, chance: float, confidence: float, patients: int, images: int) -> str:
     direction = "nearer" if difference < 0 else "farther off" if difference > 0 else "neither nearer nor farther off"
     by = f" by {abs(difference):.3f} tolerances" if difference else ""
-    seen = (
-        f"{images} held-out radiograph{'' if images == 1 else 's'} of {patients} patient{'' if patients == 1 else 's'}"
-    )
+    seen = f"{_counted(images, 'held-out radiograph')} of {_counted(patients, 'patient')}"
     text = f"on {seen} its landmarks are {direction} on average{by}, and the chance that it is better is {chance:.0%}"
     if not publish and difference < 0:
         text += f", less than the {confidence:.0%} that are asked for"

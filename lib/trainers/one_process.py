@@ -178,7 +178,6 @@ class RunInProcess:
             self.log.judged(replace(alone, sentence=sentence), candidate, None)
             return
         theirs = None if served is None else self._common(served)
-        confidence = self.plan.options.gate_confidence
         learnt = self._learnt_from(candidate, served)
         verdict = judge(errors, theirs, confidence, learnt, self.training.scores)
         if served is not None and served[0].landmark_set.names != candidate.landmark_set.names:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, get_args, get_origin
 
+import torch
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from lib.networks import DeviceError, choose_device
@@ -102,13 +103,26 @@ class TrainOptions(BaseModel):
                 given[key] = chosen
         try:
             options = cls.model_validate({**defaults.model_dump(), **given})
-            return options.model_copy(update={"device": choose_device(options.device)})
+            options = options.model_copy(update={"device": choose_device(options.device)})
         except DeviceError as error:
             raise OptionsError(str(error)) from error
         except ValidationError as error:
             fault = error.errors()[0]
             where = ".".join(str(part) for part in fault["loc"])
             raise OptionsError(f"Training option '{where}' cannot be {fault['input']!r}: {fault['msg']}.") from error
+        options._check_gpus()
+        return options
+
+    def _check_gpus(self) -> None:
+        """Refuse GPUs that are not here; on a CPU the numbers only say how many processes train."""
+        if self.device == "cpu" or self.gpus == "all":
+            return
+        numbers, count = [int(number) for number in self.gpus.split(",")], torch.cuda.device_count()
+        if max(numbers) >= count or len(set(numbers)) < len(numbers):
+            raise OptionsError(
+                f"Training option 'gpus' cannot be '{self.gpus}': there are {count} GPUs here, numbered from 0, "
+                "and each can be named once."
+            )
 
     def choices(self) -> dict[str, Any]:
         """What a viewer's table shows: the value, or the values to choose from, the default first."""

@@ -108,7 +108,7 @@ class Training:
         done = self.state.load() if self.plan.resumed else 0
         self.log.resumed_after(done)
         self.scores = list(self.log.scores())
-        if done >= self.plan.epochs:  # it was killed between its last epoch and the comparison
+        if done >= self.plan.epochs or self._gains_nothing(done):  # killed between its last epoch and the comparison
             return
         if self.worker.agreed(asked_to_stop(self.plan.runs)):
             raise TrainingStoppedError("The training was stopped before its first epoch.")
@@ -181,8 +181,8 @@ class Training:
         loss = float(np.mean(self.worker.gather(self.step.epoch_loss())))
         if not math.isfinite(loss):
             raise DivergedError(
-                f"The loss of epoch {epoch} is not a number: "
-                f"the learning rate {self.options.learning_rate:g} is too high."
+                f"The loss of epoch {epoch} is not a number: try a smaller learning rate than "
+                f"{self.options.learning_rate:g}, or amp off if it is on."
             )
         validated = epoch % self.options.val_interval == 0 or epoch == self.plan.epochs
         try:
@@ -196,8 +196,8 @@ class Training:
             rate = float(self.step.optimizer.param_groups[0]["lr"])
             self.log.epoch(epoch, loss, rate, seconds, table, self.best)
             self.state.save_if_due(epoch)
-        patience = self.options.early_stop_patience
-        if patience and validated and self._validations_without_gain(epoch) >= patience and epoch < self.plan.epochs:
+        if validated and epoch < self.plan.epochs and self._gains_nothing(epoch):
+            patience = self.options.early_stop_patience
             self.log.note(f"Nothing was gained in {patience} validations: the training ended after epoch {epoch}.")
             engine.terminate()
 
@@ -212,8 +212,10 @@ class Training:
         self._last_gain = self.worker.gather(self.best.epoch)[0]
         return table
 
-    def _validations_without_gain(self, epoch: int) -> int:
-        return math.ceil((epoch - self._last_gain) / self.options.val_interval)
+    def _gains_nothing(self, epoch: int) -> bool:
+        """Whether so many validations have passed since the best one that it is time to end."""
+        patience = self.options.early_stop_patience
+        return patience > 0 and (epoch - self._last_gain) // self.options.val_interval >= patience
 
 
 def _optimizer(network: nn.Module, options: TrainOptions) -> torch.optim.Optimizer:

@@ -28,15 +28,20 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--landmarks", metavar="SET", help="landmark set instead of the model's: a name or your own YAML file"
     )
+    add_model_dir(parser)
+    parser.add_argument(
+        "--device", default="cuda", help="cuda, cuda:1, cpu; without a GPU it is the CPU (default: %(default)s)"
+    )
+
+
+def add_model_dir(parser: argparse.ArgumentParser, default: Any = APP_DIR / "model") -> None:
+    """``--model-dir``; a command below another that has it too says ``argparse.SUPPRESS``, so as not to undo it."""
     parser.add_argument(
         "--model-dir",
         type=Path,
-        default=APP_DIR / "model",
+        default=default,
         metavar="DIR",
-        help="where weights and runs lie (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--device", default="cuda", help="cuda, cuda:1, cpu; without a GPU it is the CPU (default: %(default)s)"
+        help=f"where weights and runs lie (default: {APP_DIR / 'model'})",
     )
 
 

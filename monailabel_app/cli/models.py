@@ -11,7 +11,7 @@ from lib.checkpoints import ModelFileError, ModelVersions, compare_versions, des
 from lib.configs import MODELS
 from lib.formats import json_text
 from lib.trainers.memory import keep_freed_memory
-from monailabel_app.cli.common import APP_DIR, UsageError, number_text
+from monailabel_app.cli.common import UsageError, add_model_dir, number_text
 from monailabel_app.cli.model_words import comparison_words, description_words, when
 from monailabel_app.cli.tables import table
 
@@ -32,7 +32,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    _add_common(parser, default=APP_DIR / "model")
+    add_model_dir(parser)
     parser.set_defaults(run=run_overview, json=False)
     actions = parser.add_subparsers(dest="action", metavar="ACTION")
     listing = actions.add_parser("list", help="the models, or the versions of one")
@@ -49,20 +49,10 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     comparing.add_argument("first", metavar="FIRST", help="a version")
     comparing.add_argument("second", nargs="?", metavar="SECOND", help="another (default: the one in use)")
     for action, run in ((listing, run_list), (showing, run_show), (going, run_rollback), (comparing, run_diff)):
-        _add_common(action, default=argparse.SUPPRESS)  # one that was given before the action stays
+        add_model_dir(action, default=argparse.SUPPRESS)  # one that was given before the action stays
         action.set_defaults(run=run)
         if action is not going:
             action.add_argument("--json", action="store_true", help="as JSON, for other programs")
-
-
-def _add_common(parser: argparse.ArgumentParser, default: Any) -> None:
-    parser.add_argument(
-        "--model-dir",
-        type=Path,
-        default=default,
-        metavar="DIR",
-        help=f"where weights lie (default: {APP_DIR / 'model'})",
-    )
 
 
 def run_overview(options: argparse.Namespace) -> int:

@@ -9,7 +9,7 @@ from lib.evaluation import RunRecord, RunRecordError, read_history, read_run, wr
 from lib.evaluation.run_record import run_folders
 from lib.evaluation.run_summary import epochs_planned, outcome
 from lib.trainers.lock import is_training
-from monailabel_app.cli.common import APP_DIR, UsageError, number_text
+from monailabel_app.cli.common import UsageError, add_model_dir, number_text
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -34,13 +34,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     report.set_defaults(run=run_report)
     for action in (listing, report):
         action.add_argument("model", metavar="NAME", help="model, such as farnet_ceph")
-        action.add_argument(
-            "--model-dir",
-            type=Path,
-            default=APP_DIR / "model",
-            metavar="DIR",
-            help="where weights and runs lie (default: %(default)s)",
-        )
+        add_model_dir(action)
     report.add_argument("training", nargs="?", metavar="RUN", help="run, as 'list' names it (default: the newest)")
 
 

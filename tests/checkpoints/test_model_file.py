@@ -8,17 +8,8 @@ import pytest
 import torch
 
 from lib.checkpoints import ModelCard, ModelFileError, build_network, load_model, read_card, save_model
-from lib.landmarks import LandmarkSet
+from tests.checkpoints.conftest import SET
 
-SET = LandmarkSet.parse(
-    {
-        "name": "three",
-        "title": "Three points",
-        "input_size": [64, 64],
-        "landmarks": [{"name": n, "abbreviation": n, "definition": f"Point {n}."} for n in "abc"],
-    },
-    source="test",
-)
 CARD = ModelCard(
     model="farnet_test",
     version="20260102_030405",

@@ -127,3 +127,14 @@ def test_a_batch_for_an_unknown_model(server):
     response = server.request("POST", "/batch/infer/farnet_foot")
     assert response.status_code == 404
     assert "There is no model 'farnet_foot'" in response.json()["detail"]
+
+
+@pytest.mark.parametrize("path", ["/scoring/any", "/batch/infer/farnet_demo"])
+def test_a_client_cannot_say_where_code_comes_from(server, tmp_path, path):
+    """MONAI Label 0.8.5 lets its processes import from ``bundle_path``: Python runs this file when it starts."""
+    ran = tmp_path / "ran"
+    (tmp_path / "sitecustomize.py").write_text(f"import pathlib\npathlib.Path({str(ran)!r}).touch()\n")
+    response = server.request("POST", path, json={"bundle_path": str(tmp_path)})
+    assert response.status_code == 200, response.text
+    finished(server, path.replace("any", "") if "scoring" in path else "/batch/infer")
+    assert not ran.exists()

@@ -16,6 +16,7 @@ from lib.trainers import OptionsError, training
 from lib.trainers.lock import TrainingStoppedError
 from lib.trainers.run_log import read_stats
 from lib.trainers.split import SplitFile, gather_cases
+from lib.trainers.state import RunState
 from lib.trainers.training import Training
 from tests.tiny import FAST, phantom_folder, tiny_config
 
@@ -198,6 +199,25 @@ def test_a_label_that_has_changed_since_is_named(tmp_path, stop_after):
     shutil.copy(studies.get_label_uri(one, "final"), studies.get_label_uri(other, "final"))
     with pytest.raises(OptionsError, match=rf"the label of '{other}' is not the one it began with"):
         config.train_task()({"resume": True}, studies)
+
+
+def test_one_that_had_run_dry_trains_no_more(tmp_path, studies, monkeypatch):
+    """Killed after early stopping has ended it, before it was judged."""
+    from lib.trainers.one_process import RunInProcess
+
+    config = tiny(tmp_path)
+    dry = {**OPTIONS, "max_epochs": 30, "learning_rate": 1e-9, "early_stop_patience": 2, "ema_decay": 0.0}
+    dry = {**dry, "optimizer": "adam", "schedule": "step"}
+    with monkeypatch.context() as patch:
+        patch.setattr(RunState, "save_if_due", RunState.save)
+        patch.setattr(RunInProcess, "_concluded", lambda *_: pytest.fail("killed"))
+        patch.setattr(RunInProcess, "_failed", lambda *_: None)
+        with pytest.raises(pytest.fail.Exception):
+            config.train_task()(dry, studies)
+    done = len(losses(only_run(config)[1]))
+    stats = config.train_task()({"resume": True}, studies)
+    assert (stats["status"], stats["epoch"]) == ("finished", done)
+    assert done < 30
 
 
 def test_what_a_run_came_from_is_not_forgotten(tmp_path, studies, trained, stop_after):

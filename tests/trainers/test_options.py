@@ -98,3 +98,13 @@ def test_a_smaller_batch_is_the_same_step_in_more_parts(batch, accumulate):
 
 def test_one_radiograph_is_the_smallest_batch():
     assert TrainOptions(train_batch_size=1, val_batch_size=1).smaller_batch() is None
+
+
+@pytest.mark.parametrize("gpus", ["2", "0,2", "1,1"])
+def test_gpus_that_are_not_here(monkeypatch, gpus):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "A GPU")
+    assert options(gpus="1,0").gpus == "1,0"
+    assert options(gpus="all").device == "cuda"
+    with pytest.raises(OptionsError, match=f"'gpus' cannot be '{gpus}': there are 2 GPUs here, numbered from 0"):
+        options(gpus=gpus)
