@@ -96,6 +96,19 @@ def test_a_stop_keeps_the_best_so_far(server):
     assert server.request("GET", "/train/", params={"check_if_running": True}).status_code == 404
 
 
+def test_a_stop_is_for_the_training_that_runs(server):
+    """One waits behind it; upstream's order of tasks would name that one."""
+    start(server, LONG)
+    wait_for_epoch(server, 1)
+    first = server.get("/train/")["id"]
+    waiting = server.request("POST", "/train/farnet_demo", params={"enqueue": True}, json=LONG).json()
+    stopped = server.request("DELETE", "/train/").json()
+    assert (stopped["id"], stopped["status"]) == (first, "STOPPED")
+    wait_until(lambda: server.get("/train/")["status"] == "RUNNING", "the one that waited")
+    assert server.get("/train/")["id"] == waiting["id"]
+    assert server.request("DELETE", "/train/").json()["id"] == waiting["id"]
+
+
 def test_a_stop_in_the_moment_of_the_start(server):
     """Upstream answers null then, and the training runs on."""
     before = len(list_runs(runs_of(server)))

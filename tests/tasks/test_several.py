@@ -1,9 +1,11 @@
 """Two processes with half the batch each train what one process trains."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -92,6 +94,26 @@ def test_torchrun(tmp_path, studies, one):
     (said,) = side_by_side([train(studies, models, launcher)])
     assert said.count("report: ") == 1  # the leading process alone tells
     assert_same(result(tiny_config(models, input_size="64x64")), one)
+
+
+def test_ctrl_c_in_the_terminal_keeps_the_best_so_far(tmp_path, studies):
+    """It reaches all processes at once; only the first may act on it."""
+    command = [sys.executable, *train(studies, tmp_path), "--gpus", "0,1", "--epochs", "5000"]
+    config = tiny_config(tmp_path, input_size="64x64")
+    output = tmp_path / "output.txt"
+    with output.open("w") as said:
+        process = subprocess.Popen(command, stdout=said, stderr=subprocess.STDOUT, start_new_session=True)
+    try:
+        deadline = time.monotonic() + 200
+        while config.train_task().stats()["epoch"] < 2 and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.2)
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.wait(100) == 0, output.read_text()[-2000:]
+    finally:
+        process.kill()
+    stats = config.train_task().stats()
+    assert (stats["status"], stats["published"]) == ("stopped", True)
+    assert config.published.is_file()
 
 
 def test_batch_statistics_are_those_of_all_images(tmp_path):
