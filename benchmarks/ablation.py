@@ -62,20 +62,24 @@ def main() -> None:
     keep_freed_memory()
     train, test = (stored(options, part) for part in ("train", "test"))
     results: dict[str, Any] = {}
-    for seed, variant in itertools.product(range(options.seeds), VARIANTS):
+    for seed, variant in itertools.product(options.seeds, options.variants):
         folder = options.output / f"{variant.replace(' ', '_')}_{seed}"
         result = folder / "result.json"
         if not result.is_file():
             config = model(options, folder)
             with whole_pixel_targets() if variant == "whole-pixel targets" else nullcontext():
                 request = {"max_epochs": options.epochs, "seed": seed, "val_interval": 5, "device": options.device}
-                config.train_task(progress=True)({**request, **VARIANTS[variant], "resume": True}, train)
+                task = config.train_task(progress=True)
+                task({**request, **VARIANTS[variant], "resume": True}, train)
+            if task.stats()["status"] == "stopped":
+                sys.exit(f"{variant} {seed} was stopped; the same command goes on with it.")
             write_atomic(result, json_text(measured(config, test, options.device)))
         results[f"{variant} {seed}"] = json.loads(result.read_text())
         print(variant, seed, {key: results[f"{variant} {seed}"][key] for key in ("mre_mm", "sdr_2mm")})
-    write_atomic(options.output / "ablation.json", json_text(results))
-    write_atomic(options.output / "ablation.md", table(results, options.seeds))
-    print(table(results, options.seeds))
+    if options.variants == list(VARIANTS):
+        write_atomic(options.output / "ablation.json", json_text(results))
+        write_atomic(options.output / "ablation.md", table(results, options.seeds))
+        print(table(results, options.seeds))
 
 
 def arguments() -> argparse.Namespace:
@@ -87,7 +91,13 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--train", type=numbers, default=numbers("1-50"))
     parser.add_argument("--test", type=numbers, default=numbers("151-220"))
     parser.add_argument("--epochs", type=int, default=100)
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=numbers, default=numbers("0-2"))
+    parser.add_argument(
+        "--variants",
+        type=lambda text: text.split(","),
+        default=list(VARIANTS),
+        help="train these only, for several processes at once; the table is written by a call without this option",
+    )
     parser.add_argument("--input-size", default="192x160")
     parser.add_argument("--sigma", default="3")
     parser.add_argument("--device", default="cuda")
@@ -136,14 +146,14 @@ def measured(config: TaskConfig, studies: StudiesFolder, device: str) -> dict[st
     }
 
 
-def table(results: dict[str, Any], seeds: int) -> str:
+def table(results: dict[str, Any], seeds: Sequence[int]) -> str:
     """The figures of each variant, and its difference from the whole, seed by seed."""
     lines = [
         "| variant | mean radial error, mm | within 2 mm | error minus that of all, seed by seed, mm |",
         "|---|---|---|---|",
     ]
     for variant in VARIANTS:
-        mine, whole = ([results[f"{name} {seed}"] for seed in range(seeds)] for name in (variant, "all"))
+        mine, whole = ([results[f"{name} {seed}"] for seed in seeds] for name in (variant, "all"))
         differences = ", ".join(f"{a['mre_mm'] - b['mre_mm']:+.3f}" for a, b in zip(mine, whole, strict=True))
         lines.append(
             f"| {variant} | {spread(mine, lambda r: r['mre_mm'], '.3f')} | "
