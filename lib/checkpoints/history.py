@@ -10,7 +10,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-Action = Literal["published", "uploaded", "adopted", "rolled back"]
+Action = Literal["published", "uploaded", "adopted", "rolled back", "withdrawn"]
+STORED: tuple[Action, ...] = ("published", "uploaded", "adopted")
+"""What makes a file a version; the others only say which is served."""
 
 
 def _now() -> str:
@@ -21,9 +23,10 @@ class Change(BaseModel):
     """One change of what is served.
 
     Attributes:
-        action: ``published`` by a training, ``uploaded`` by a person, ``rolled back`` to an earlier version, or
-            ``adopted``: a file was found in use that nobody had published here, and was kept before it was replaced.
-        version: the version that is served from now on; of an adopted one, that was served.
+        action: ``published`` by a training, ``uploaded`` by a person, ``rolled back`` to an earlier version,
+            ``withdrawn``: no longer in use, without another in its place, or ``adopted``: a file was found in use that
+            nobody had published here, and was kept before it was replaced.
+        version: the version that is served from now on; of an adopted or withdrawn one, that was served.
         previous: the version served until then; None when there was none.
         reason: in words.
         sha256: of the bytes of the version's file.

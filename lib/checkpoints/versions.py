@@ -17,7 +17,7 @@ from typing import Literal
 
 from filelock import FileLock, Timeout
 
-from lib.checkpoints.history import Action, Change, append_change, read_history
+from lib.checkpoints.history import STORED, Action, Change, append_change, read_history
 from lib.checkpoints.model_file import load_model, with_version
 from lib.checkpoints.version import (
     UnknownVersionError,
@@ -89,6 +89,29 @@ class ModelVersions:
             before = self._adopt()
             return self._serve(wanted.version, wanted.path, "rolled back", reason, before)
 
+    def withdraw(self, reason: str) -> str:
+        """Take the version in use out of use: it stays a version; the shipped one is served then, or none.
+
+        Args:
+            reason: why, in words, for the history.
+
+        Returns:
+            The name of the version that was in use.
+
+        Raises:
+            VersionError: there is none but the shipped one, or another program has held the versions for a minute.
+        """
+        with self._locked():
+            served = self.served()
+            if served is None or served.shipped:
+                what = "has no weights" if served is None else "is the one that came with the app"
+                raise VersionError(f"{self.published.stem} {what}: there is nothing to take out of use.")
+            name = self._adopt() or served.version
+            self.published.unlink()
+            sha256 = hash_of(self.folder / f"{name}.pt")
+            self._note(Change(action="withdrawn", version=name, reason=reason, sha256=sha256))
+            return name
+
     def list(self) -> Sequence[Version]:
         """All versions, the newest first, the shipped one last; damaged ones with their fault."""
         found = self._kept()
@@ -151,7 +174,7 @@ class ModelVersions:
         digest = hash_of(version.path)
         if noted and noted[-1].sha256 != digest:
             raise VersionError(f"Version '{version.version}' cannot be used: its file has changed since it was stored.")
-        if all(change.action == "adopted" or change.sha256 != digest for change in noted):
+        if all(change.action in ("adopted", "withdrawn") or change.sha256 != digest for change in noted):
             version.network()  # nobody has loaded these very bytes yet
 
     # --- changing, with the lock held ----------------------------------------------------------------------------
@@ -215,7 +238,7 @@ class ModelVersions:
 
     def _kept(self) -> Sequence[Version]:
         """The stored versions, the newest first, and the shipped one; not yet with which is served."""
-        stored_by = {change.version: change for change in self.history() if change.action != "rolled back"}
+        stored_by = {change.version: change for change in self.history() if change.action in STORED}
         found: list[tuple[float, Version]] = []
         for path in self.folder.glob("*.pt"):
             with suppress(FileNotFoundError):  # deleted by another program in this moment

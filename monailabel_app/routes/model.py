@@ -1,4 +1,4 @@
-"""Model files over HTTP: ``PUT /model/{model}``."""
+"""Model files over HTTP: ``PUT`` and ``DELETE /model/{model}``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fastapi import APIRouter, File, Request, UploadFile
 
 from lib.checkpoints import ModelFileError, read_card
 from monailabel_app.errors import ClientError
-from monailabel_app.routes.versions import Admin, check_landmarks, how, version_errors
+from monailabel_app.routes.versions import Admin, check_landmarks, configured, how, version_errors
 
 router = APIRouter(tags=["Model"])
 
@@ -37,3 +37,13 @@ def upload(
         except ModelFileError as error:
             raise ClientError(str(error).replace(str(path), "The uploaded file")) from error
     return app.model_info(model)
+
+
+@router.delete("/model/{model}", summary="Take the model in use out of use")
+def withdraw(request: Request, model: str, user: Admin) -> dict[str, Any]:
+    """Keep it as a version and serve the one that came with the app, if any.
+
+    Upstream lets annotators do it, and moves away the file that came with the app as well.
+    """
+    with version_errors():
+        return {"model": model, "withdrawn": configured(request, model).versions.withdraw(how(user))}

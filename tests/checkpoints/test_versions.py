@@ -39,6 +39,37 @@ def test_what_came_with_the_app_is_a_version(versions, tmp_path):
     assert not versions.folder.exists()  # looking makes nothing
 
 
+def test_taking_out_of_use(versions, make):
+    one = make("one", 1)
+    versions.publish(one, "first training")
+    assert versions.withdraw("not trusted") == "one"
+    assert not versions.published.exists()
+    assert in_use(versions) == ["shipped_1"]
+    assert versions.get("one").action == "published"
+    assert versions.history()[-1].model_dump(exclude={"time", "sha256"}) == {
+        "action": "withdrawn",
+        "version": "one",
+        "previous": None,
+        "reason": "not trusted",
+    }
+    with pytest.raises(VersionError, match=r"^farnet_three is the one that came with the app: there is nothing"):
+        versions.withdraw("once more")
+    assert versions.rollback().version == "one"
+    assert versions.published.read_bytes() == one.read_bytes()
+
+
+def test_a_file_put_there_by_hand_is_kept_when_it_is_taken_out_of_use(tmp_path, make):
+    versions = ModelVersions(tmp_path / "farnet_three.pt")
+    make("by_hand", 1).rename(versions.published)
+    content = versions.published.read_bytes()
+    assert versions.withdraw("") == "by_hand"
+    assert versions.served() is None
+    assert versions.rollback().path.read_bytes() == content
+    versions.published.unlink()
+    with pytest.raises(VersionError, match=r"^farnet_three has no weights: there is nothing"):
+        versions.withdraw("")
+
+
 def test_without_any_file_there_is_no_version(tmp_path):
     versions = ModelVersions(tmp_path / "farnet_three.pt")
     assert (versions.list(), versions.served(), versions.previous(), versions.history()) == ([], None, None, [])
