@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
@@ -12,8 +12,9 @@ class HeldOutErrors(BaseModel):
     """Errors of one model on the images that nothing was learnt from.
 
     Attributes:
-        images: M ids.
-        patients: the group of each image, see :mod:`lib.trainers.split`; images of a group are not independent.
+        images: M ids; in a model's file, which may be given to others, fingerprints of their pixels.
+        patients: the group of each image, see :mod:`lib.trainers.split`; images of a group are not independent. In a
+            model's file, numbers.
         landmarks: N names.
         px: M rows of N radial errors in pixels of the file as stored; None where the landmark is not annotated.
         tolerances: M rows of N errors divided by what is tolerated, see
@@ -36,6 +37,19 @@ class HeldOutErrors(BaseModel):
             if len(table) != len(self.images) or any(len(row) != len(self.landmarks) for row in table):
                 raise ValueError(f"errors are not {len(self.images)} rows of {len(self.landmarks)}")
         return self
+
+    def anonymous(self, fingerprints: Mapping[str, str]) -> Self:
+        """The same without ids of images and patients.
+
+        Args:
+            fingerprints: of each image.
+        """
+        numbers = {patient: str(number) for number, patient in enumerate(dict.fromkeys(self.patients), start=1)}
+        return self.renamed([fingerprints[image] for image in self.images], [numbers[name] for name in self.patients])
+
+    def renamed(self, images: Sequence[str], patients: Sequence[str]) -> Self:
+        """The same images and patients in the same order by other names."""
+        return type(self).model_validate({**dict(self), "images": tuple(images), "patients": tuple(patients)})
 
     def only(self, landmarks: Sequence[str]) -> Self:
         """The errors of some of its landmarks."""

@@ -25,7 +25,8 @@ SAME = 0.905
 WORTH_A_LOOK = 0.86
 """Correlation of the coarse details after laying over, below which the fine ones are not compared."""
 CANDIDATES = 6
-"""How many of the pictures that are most alike as they lie are laid over each picture."""
+"""How many of the pictures that are most alike, at the best shift and scale of a few, are laid over each picture."""
+_SCALES = (1 / 1.1, 1.0, 1.1)  # between which a crop of up to 7 % a side is half a step off at most
 _REACH = 2  # coarse cells that pictures are shifted by to find candidates: 6 % of a side
 _BATCH = 64
 _MAX_SHIFT, _MAX_SCALE, _MIN_OVERLAP = 0.15, 0.2, 0.6
@@ -50,28 +51,34 @@ def same_pictures(fingerprints: Sequence[Fingerprint], first: int = 0) -> list[t
         if original != index and index >= first:
             pairs.append((original, index))
     kept = np.fromiter(originals.values(), dtype=np.int64, count=len(originals))
-    if len(kept) < 2 or kept[-1] < first:
-        return pairs
-    details = np.stack([fingerprints[index].details() for index in kept])
-    ones, others, likeness = likenesses(details, int(np.searchsorted(kept, first)))
-    same = likeness >= SAME
-    found = zip(kept[ones[same]].tolist(), kept[others[same]].tolist(), strict=True)
-    return sorted(pairs + [(min(pair), max(pair)) for pair in found])
+    rows = np.flatnonzero(kept >= first)
+    details = np.stack([fingerprints[index].details() for index in kept]) if rows.size else np.empty(0, np.float32)
+    while rows.size and len(kept) > 1:
+        ones, others, likeness = likenesses(details, rows)
+        same = likeness >= SAME
+        found = [(min(pair), max(pair)) for pair in zip(ones[same].tolist(), others[same].tolist(), strict=True)]
+        pairs += [(int(kept[one]), int(kept[other])) for one, other in found]
+        # Copies crowd one another out of the candidates: the first of them looks again, without the others.
+        stays = np.isin(np.arange(len(kept)), [other for _, other in found], invert=True)
+        again = np.isin(np.arange(len(kept)), [one for one, _ in found]) & (kept >= first)
+        kept, details, rows = kept[stays], details[stays], np.flatnonzero(again[stays])
+    return sorted(pairs)
 
 
-def likenesses(details: FloatArray, first: int = 0) -> tuple[IntArray, IntArray, FloatArray]:
+def likenesses(details: FloatArray, rows: IntArray | None = None) -> tuple[IntArray, IntArray, FloatArray]:
     """The pairs that are worth laying over each other, and how alike they are then.
 
     Args:
         details: (N, GRID, GRID) of N fingerprints.
-        first: as in :func:`same_pictures`.
+        rows: indices of those whose copies are looked for; None for all.
 
     Returns:
         The pairs' indices (M,) and (M,), each pair once, and their likeness (M,), -1 to 1; 0 for those that differ
         at first sight.
     """
     coarse, fine = _coarse(details), _blurred(details, 0.5)
-    candidates = [pair for rows in _candidates(coarse, first) for pair in rows]
+    wanted = np.arange(len(details)) if rows is None else rows
+    candidates = [pair for part in _candidates(coarse, wanted) for pair in part]
     unique = {(min(one, other), max(one, other)): sign for one, other, sign in candidates}
     pairs = np.array([(*pair, sign) for pair, sign in unique.items()], dtype=np.int64).reshape(-1, 3)
     likeness = np.zeros(len(pairs), dtype=np.float32)
@@ -99,8 +106,8 @@ def _coarse(details: FloatArray) -> FloatArray:
     return _blurred(details.reshape(-1, half, 2, half, 2).mean(axis=(2, 4)), 0.8)
 
 
-def _candidates(coarse: FloatArray, first: int) -> Iterator[list[tuple[int, int, int]]]:
-    """For each picture from ``first`` on, those most alike at the best of 25 shifts: ``(one, other, sign)``.
+def _candidates(coarse: FloatArray, wanted: IntArray) -> Iterator[list[tuple[int, int, int]]]:
+    """For each picture that is wanted, those most alike at the best of 75 shifts and scales: ``(one, other, sign)``.
 
     The sign is -1 where one is the negative of the other.
     """
@@ -108,9 +115,11 @@ def _candidates(coarse: FloatArray, first: int) -> Iterator[list[tuple[int, int,
     still = _unit(coarse[:, inner, inner])
     moves = range(2 * _REACH + 1)
     side = coarse.shape[1] - 2 * _REACH
-    moved = [_unit(coarse[:, y : y + side, x : x + side]) for y in moves for x in moves]
-    for start in range(first, len(coarse), _BATCH):
-        rows = still[start : start + _BATCH]
+    scaled = [_zoomed(coarse, scale) for scale in _SCALES]
+    moved = [_unit(grids[:, y : y + side, x : x + side]) for grids in scaled for y in moves for x in moves]
+    for start in range(0, len(wanted), _BATCH):
+        chosen = wanted[start : start + _BATCH]
+        rows = still[chosen]
         best = np.full((len(rows), len(coarse)), -1.0, dtype=np.float32)
         worst = -best
         for shifted in moved:
@@ -118,14 +127,26 @@ def _candidates(coarse: FloatArray, first: int) -> Iterator[list[tuple[int, int,
             np.maximum(best, products, out=best)
             np.minimum(worst, products, out=worst)
         alike = np.maximum(best, -worst)
-        alike[np.arange(len(rows)), start + np.arange(len(rows))] = -1.0  # itself
+        alike[np.arange(len(rows)), chosen] = -1.0  # itself
         count = min(CANDIDATES, len(coarse) - 1)
         nearest = np.argpartition(-alike, count - 1, axis=1)[:, :count]
         yield [
-            (start + row, int(other), 1 if best[row, other] >= -worst[row, other] else -1)
+            (int(chosen[row]), int(other), 1 if best[row, other] >= -worst[row, other] else -1)
             for row, others in enumerate(nearest)
             for other in others
         ]
+
+
+def _zoomed(grids: FloatArray, scale: float) -> FloatArray:
+    """Grids whose cells lie ``scale`` times as far from the centre as before; what would lie outside is the border."""
+    size = grids.shape[-1]
+    centre = (size - 1) / 2
+    at = np.clip(centre + (np.arange(size) - centre) * scale, 0, size - 1)
+    left = np.minimum(at.astype(np.int64), size - 2)
+    weights = np.zeros((size, size), dtype=np.float32)
+    weights[np.arange(size), left], weights[np.arange(size), left + 1] = left + 1 - at, at - left
+    result: FloatArray = weights @ grids @ weights.T
+    return result
 
 
 def _unit(grids: FloatArray) -> FloatArray:

@@ -25,10 +25,13 @@ class Identity:
     Args:
         patient: ``"patient:"`` and 16 hexadecimal digits.
         study: ``"study:"`` and 16 hexadecimal digits.
+        number: where the patient's id has an issuer, what ``patient`` would be without: a device that leaves the issuer
+            out, or a person who notes the id, means the same patient.
     """
 
     patient: str | None = None
     study: str | None = None
+    number: str | None = None
 
     @classmethod
     def of(cls, patient: object = None, issuer: object = None, study: object = None) -> Self:
@@ -39,15 +42,18 @@ class Identity:
             issuer: who gave it, ``IssuerOfPatientID``: the same number of two hospitals is two patients.
             study: ``StudyInstanceUID``.
         """
-        person, examination = _text(patient), _text(study)
+        person, examination, given_by = _text(patient), _text(study), _text(issuer)
+        known = not _is_placeholder(person)
         return cls(
-            None if _is_placeholder(person) else _hash("patient", _text(issuer), person),
+            _hash("patient", given_by, person) if known else None,
             None if _is_placeholder(examination) else _hash("study", examination),
+            _hash("patient", "", person) if known and given_by else None,
         )
 
     def or_else(self, other: Identity) -> Identity:
         """This identity, with what it does not know taken from another one."""
-        return Identity(self.patient or other.patient, self.study or other.study)
+        whose = self if self.patient else other
+        return Identity(whose.patient, self.study or other.study, whose.number)
 
 
 def _text(value: object) -> str:

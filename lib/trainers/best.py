@@ -23,6 +23,7 @@ class Best:
         card: of the network; epoch and figures are filled in.
         state: gives the weights that are judged.
         groups: the group of each held-out image.
+        fingerprints: of each held-out image.
         half: store convolution weights as float16.
     """
 
@@ -32,10 +33,12 @@ class Best:
         card: ModelCard,
         state: Callable[[], Mapping[str, Tensor]],
         groups: Mapping[str, str],
+        fingerprints: Mapping[str, str],
         *,
         half: bool,
     ) -> None:
-        self.path, self.card, self.state, self.groups, self.half = path, card, state, groups, half
+        self.path, self.card, self.state, self.half = path, card, state, half
+        self.groups, self.fingerprints = groups, fingerprints
         self.found: ModelCard | None = None
         if path.is_file():
             try:
@@ -67,7 +70,7 @@ class Best:
                 "created": datetime.now().astimezone().isoformat(timespec="seconds"),
             }
         )
-        held_out = table.errors(card.landmark_set.names, self.groups)
+        held_out = table.errors(card.landmark_set.names, self.groups).anonymous(self.fingerprints)
         save_model(self.path, dict(self.state()), card, half=self.half, held_out=held_out)
         self.found = card
         return True

@@ -58,7 +58,8 @@ def rule(confidence: float) -> str:
         f"millimetres are not known, each counted up to {CAP:g}) and the chance that this is no accident, by paired "
         f"bootstrap over patients, is at least {confidence:.0%}. "
         "Each radiograph is judged in the epoch that the other patients would have chosen, since the best epoch is "
-        "also the luckiest. In a run that was stopped and goes on, a better epoch takes the place of an earlier one."
+        "also the luckiest. One patient alone decides nothing. In a run that was stopped and goes on, a better epoch "
+        "takes the place of an earlier one."
     )
 
 
@@ -100,6 +101,8 @@ def judge(
     images, groups = (tuple(np.array(names)[kept].tolist()) for names in (images, groups))
     ours, theirs = ours[kept], theirs[kept]
     difference = float((ours - theirs).mean())
+    if len(set(groups)) == 1:
+        return Verdict(False, _too_few(difference), images, groups, _plain(ours), _plain(theirs), round(difference, 4))
     low, high, chance = _bootstrap(ours - theirs, groups)
     publish = difference < 0 and chance >= confidence
     sentence = _sentence(publish, difference, chance, confidence, len(set(groups)), images=len(images))
@@ -140,11 +143,20 @@ def _bootstrap(differences: npt.NDArray[np.float64], groups: tuple[str, ...]) ->
     return round(float(low), 4), round(float(high), 4), round(chance, 4)
 
 
-def _sentence(publish: bool, difference: float, chance: float, confidence: float, patients: int, images: int) -> str:
+def _too_few(difference: float) -> str:
+    """Of one patient, any difference would be certain by bootstrap, that of the luckiest epoch first of all."""
+    seen = f"its landmarks are {_direction(difference)}, but only one held-out patient says so"
+    return f"Not published: {seen}: label radiographs of more patients, until two are held out."
+
+
+def _direction(difference: float) -> str:
     direction = "nearer" if difference < 0 else "farther off" if difference > 0 else "neither nearer nor farther off"
-    by = f" by {abs(difference):.3f} tolerances" if difference else ""
+    return f"{direction} on average" + (f" by {abs(difference):.3f} tolerances" if difference else "")
+
+
+def _sentence(publish: bool, difference: float, chance: float, confidence: float, patients: int, images: int) -> str:
     seen = f"{_counted(images, 'held-out radiograph')} of {_counted(patients, 'patient')}"
-    text = f"on {seen} its landmarks are {direction} on average{by}, and the chance that it is better is {chance:.0%}"
+    text = f"on {seen} its landmarks are {_direction(difference)}, and the chance that it is better is {chance:.0%}"
     if not publish and difference < 0:
         text += f", less than the {confidence:.0%} that are asked for"
     few = f" With {_counted(patients, 'held-out patient')} this is weak evidence." if patients < FEW_PATIENTS else ""

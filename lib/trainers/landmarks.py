@@ -29,7 +29,7 @@ from lib.trainers.lock import (
 )
 from lib.trainers.one_process import Recipe, RunInProcess
 from lib.trainers.options import OptionsError, TrainOptions
-from lib.trainers.plan import NO_MEMORY_FILE, RunPlan, new_run, resumed_run, unfinished_run
+from lib.trainers.plan import NO_MEMORY_FILE, WHERE, RunPlan, new_run, resumed_run, unfinished_run
 from lib.trainers.run_log import read_stats, tell_failure
 from lib.trainers.samples import check_labels
 
@@ -134,7 +134,8 @@ class LandmarkTrainTask(TrainTask):
     def _plan(self, options: TrainOptions, datastore: Any) -> RunPlan:
         unfinished = unfinished_run(self.runs) if options.resume else None
         if unfinished is not None:
-            return resumed_run(self.runs, self.recipe.card, options, datastore, unfinished)
+            plan = resumed_run(self.runs, self.recipe.card, options, datastore, unfinished)
+            return replace(plan, note=self._not_taken(options, plan.options))
         if options.resume:
             logger.warning("There is no unfinished run of %s to go on with: a new one begins", self.recipe.card.model)
         landmark_set = self.recipe.card.landmark_set
@@ -142,6 +143,15 @@ class LandmarkTrainTask(TrainTask):
         if options.resume:
             plan = replace(plan, note="There was no unfinished run to go on with: this is a new one.")
         return plan
+
+    def _not_taken(self, given: TrainOptions, own: TrainOptions) -> str | None:
+        """What to say of options that differ from the defaults and from those of the run that goes on."""
+        names = [
+            name
+            for name, default in self.defaults
+            if name not in (*WHERE, "resume") and getattr(given, name) not in (default, getattr(own, name))
+        ]
+        return f"It goes on with its own options; not taken: {', '.join(names)}." if names else None
 
     def _in_one_of_many(
         self, options: TrainOptions, datastore: Any, rank: int, local: int, world: int
@@ -163,7 +173,10 @@ class LandmarkTrainTask(TrainTask):
                 raise fault
             if plan is None:
                 raise TrainingStoppedError("The leading process could not begin.")
-            return RunInProcess(self.recipe, plan, worker).run()
+            try:
+                return RunInProcess(self.recipe, plan, worker).run()
+            except torch.OutOfMemoryError as error:
+                raise OptionsError(_too_little_memory(plan)) from error
 
     # --- processes -----------------------------------------------------------------------------------------------
 
@@ -224,12 +237,22 @@ def _with_less_memory(plan: RunPlan) -> RunPlan:
     """
     smaller = plan.options.smaller_batch()
     if smaller is None:
-        raise OptionsError(
-            "There is too little GPU memory even for one radiograph at a time: "
-            "choose a smaller input_size, another encoder, or device cpu."
-        )
+        raise OptionsError(_too_little_memory(plan))
     sentence = (
         f"Too little GPU memory for batches of {plan.options.train_batch_size}: they became "
         f"{smaller.train_batch_size}, and the gradients of {smaller.accumulate} are added up."
     )
     return plan.again(smaller, sentence)
+
+
+def _too_little_memory(plan: RunPlan) -> str:
+    options = plan.options
+    if options.train_batch_size == 1 and options.val_batch_size == 1:
+        return (
+            "There is too little GPU memory even for one radiograph at a time: "
+            "choose a smaller input_size, another encoder, or device cpu."
+        )
+    return (
+        f"There is too little GPU memory for batches of {options.train_batch_size}: choose a smaller "
+        "train_batch_size, with a larger accumulate for the same steps."
+    )

@@ -76,10 +76,7 @@ class RunInProcess:
                 origin.write(plan.folder)
         card = self._card(origin)
         self.log = RunLog(plan, card, _words(worker), origin.told, leads=worker.leads)
-        network = channels_last(start.network)
-        self.training = Training(plan, card, network, worker, self.log, half=recipe.half, progress=recipe.progress)
-        if worker.leads and not plan.resumed:
-            make_room(plan.runs, plan.run)
+        self._start = card, channels_last(start.network)
 
     def run(self) -> dict[str, Any]:
         """Train and conclude; the statistics that viewers see, from the leading process.
@@ -88,9 +85,11 @@ class RunInProcess:
             DivergedError: the loss is no number any more; what was best before has been judged.
             TrainingStoppedError: it was stopped before its first epoch.
             RadiographError: an image cannot be read.
+            torch.OutOfMemoryError: of the GPU; :data:`~lib.trainers.plan.NO_MEMORY_FILE` says so to other processes.
         """
         diverged: DivergedError | None = None
         try:
+            self._prepare()
             served = self._measured() if self.worker.leads else None
             if served is not None:
                 self.log.to_beat(*served)
@@ -112,6 +111,14 @@ class RunInProcess:
         if diverged is not None and self.worker.leads:
             raise diverged
         return stats
+
+    def _prepare(self) -> None:
+        """Move the network to its device, where there may be no room, and everything that trains it."""
+        recipe, plan = self.recipe, self.plan
+        half, progress = recipe.half, recipe.progress
+        self.training = Training(plan, *self._start, self.worker, self.log, half=half, progress=progress)
+        if self.worker.leads and not plan.resumed:
+            make_room(plan.runs, plan.run)
 
     def _card(self, origin: Origin) -> ModelCard:
         """Of the model that the run may publish."""
@@ -165,9 +172,8 @@ class RunInProcess:
         return self.log.ended("finished", None, best)
 
     def _judge(self, candidate: ModelCard, served: Served | None) -> None:
-        best = self.training.best
-        errors, confidence = read_held_out(best.path), self.plan.options.gate_confidence
-        assert errors is not None  # noqa: S101 - for the type checker: Best writes them
+        best, confidence = self.training.best, self.plan.options.gate_confidence
+        errors = self._errors_of_best()
         if served is not None and self._is_of_this_run(served[0]):  # it was stopped, or killed, after publishing
             alone = judge(errors, None, confidence)
             if _is_same(served[0], candidate):
@@ -188,6 +194,13 @@ class RunInProcess:
         if verdict.publish:
             self.recipe.versions.publish(best.path, verdict.sentence)
         self.log.judged(verdict, candidate, served)
+
+    def _errors_of_best(self) -> HeldOutErrors:
+        """By the names that this run knows; the file has none, in the same order."""
+        errors = read_held_out(self.training.best.path)
+        assert errors is not None  # noqa: S101 - for the type checker: Best writes them
+        images = sorted(sample["id"] for sample in self.plan.held_out)
+        return errors.renamed(images, [self.plan.groups[image] for image in images])
 
     def _is_of_this_run(self, card: ModelCard) -> bool:
         same_run = re.fullmatch(re.escape(self.plan.run) + r"(-\d+)?", card.version) is not None

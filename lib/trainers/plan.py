@@ -7,6 +7,7 @@ import json
 import logging
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -31,6 +32,8 @@ logger = logging.getLogger(__name__)
 CACHE_FOLDER = "cache"
 SAMPLES_FILE = "samples.json"
 NO_MEMORY_FILE = "out_of_memory"
+WHERE = ("device", "gpus", "multi_gpu")
+"""Options that a run which goes on takes anew."""
 KEEP_RUNS = 20
 KEEP_WEIGHTS = 3
 """Unfinished runs, and models that were not published, are large: only those of the last runs stay."""
@@ -140,7 +143,7 @@ def resumed_run(
             "that it began with, or start a new training."
         )
     own = TrainOptions.model_validate(record.options)
-    where = options.model_dump(include={"device", "gpus", "multi_gpu"})
+    where = options.model_dump(include=set(WHERE))
     now = {sample["id"]: sample for sample in labelled_samples(studies, card.landmark_set)}
     there = [image for image in written["images"] if image in now]
     present = {case.image: case for case in gather_cases(studies, there)}
@@ -230,15 +233,21 @@ def make_room(runs: Path, present: str) -> None:
         runs: the folder of a model's runs.
         present: a run that has begun and can be gone on with; those before it cannot any more.
     """
-    for unfinished in runs.glob("*/.*.tmp"):  # of a process that was killed while it wrote
-        unfinished.unlink(missing_ok=True)
     names = sorted((path.parent.name for path in runs.glob(f"*/{SAMPLES_FILE}")), reverse=True)
+    for unfinished in (path for name in names for path in (runs / name).glob(".*.tmp")):
+        _delete(unfinished)  # of a process that was killed while it wrote; beside the runs others may be writing
     older = [name for name in names if name != present]
     for number, name in enumerate(older, start=2):
         shutil.rmtree(runs / name / CACHE_FOLDER, ignore_errors=True)
         if number > KEEP_RUNS:
-            shutil.rmtree(runs / name)
+            shutil.rmtree(runs / name, ignore_errors=True)
             continue
-        (runs / name / STATE_FILE).unlink(missing_ok=True)  # a run begun since takes its place
+        _delete(runs / name / STATE_FILE)  # a run begun since takes its place
         if number > KEEP_WEIGHTS:
-            (runs / name / BEST_FILE).unlink(missing_ok=True)
+            _delete(runs / name / BEST_FILE)
+
+
+def _delete(path: Path) -> None:
+    """Unless another program holds it, as Windows and network drives have it: then the next training tries again."""
+    with suppress(OSError):
+        path.unlink(missing_ok=True)

@@ -53,6 +53,11 @@ class TrainStep:
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.precision == "fp16")
         self._losses: list[Tensor] = []
 
+    @property
+    def steps_per_epoch(self) -> int:
+        """Steps of the optimiser in an epoch."""
+        return math.ceil(self.images / (self.batch_size * self.accumulate))
+
     def __call__(self, engine: Engine, batch: dict[str, Any]) -> dict[str, Tensor]:
         """What the engine does with a batch; gives its ``loss``."""
         image, points = batch["image"].to(self.device), batch["label"].to(self.device)

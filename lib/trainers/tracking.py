@@ -64,6 +64,7 @@ class _Mlflow:
         number = found.experiment_id if found else self._client.create_experiment(experiment, artifacts)
         begun = self._client.search_runs([number], f"attributes.run_name = '{run}'")
         self._run: str = (begun[0] if begun else self._client.create_run(number, run_name=run)).info.run_id
+        self._client.update_run(self._run, status="RUNNING")
         if not begun:
             for name, value in options.items():
                 self._client.log_param(self._run, name, value)

@@ -88,7 +88,8 @@ class Training:
         self.state = RunState(plan.folder / STATE_FILE, self.network, self.step)
         if worker.leads and not plan.resumed:
             self.state.save(0)  # from now on the run can be gone on with
-        self.best = Best(plan.folder / BEST_FILE, card, self.judged.state_dict, plan.groups, half=half)
+        named = plan.groups, plan.fingerprints
+        self.best = Best(plan.folder / BEST_FILE, card, self.judged.state_dict, *named, half=half)
         self.figures: dict[str, float] = {}
         self.scores: list[Mapping[str, float]] = []
         self._decoded: dict[tuple[int, int], Any] = {}
@@ -107,10 +108,17 @@ class Training:
         """
         done = self.state.load() if self.plan.resumed else 0
         self.log.resumed_after(done)
+        if self.state.other_steps:
+            self.log.note(
+                "It goes on in another number of processes: its steps are of another number of radiographs than before."
+            )
         self.scores = list(self.log.scores())
         if done >= self.plan.epochs or self._gains_nothing(done):  # killed between its last epoch and the comparison
             return
         if self.worker.agreed(asked_to_stop(self.plan.runs)):
+            if self.worker.agreed(self.best.found is not None):  # of the run that goes on
+                self.stopped = True
+                return
             raise TrainingStoppedError("The training was stopped before its first epoch.")
         held_out = self.held_out(self.card.input_size)
         train = self._samples(self.plan.train, "train", self.card.input_size)

@@ -102,22 +102,26 @@ def _images(studies: StudiesFolder, landmark_sets: set[str], split: Split, *, ev
 
 
 def _print_table(split: Split, images: Iterable[str]) -> None:
-    rows = [_row(split, image) for image in images]
+    sizes = _sizes(split)
+    rows = [_row(split, image, sizes) for image in images]
     width = max([len("image"), *(len(row[0]) for row in rows)])
     for image, side, together, why in [("image", "side", "together", "why"), *rows]:
         print(f"{image:<{width}}  {side:<9}  {together:<8}  {why}".rstrip())
 
 
-def _row(split: Split, image: str) -> tuple[str, str, str, str]:
+def _sizes(split: Split) -> Counter[str]:
+    return Counter(entry.group for entry in split.entries.values())
+
+
+def _row(split: Split, image: str, sizes: Counter[str]) -> tuple[str, str, str, str]:
     """Image, side, how many radiographs belong together, why it is where it is."""
     entry = split.entries.get(image)
     if entry is None:
         return image, "undecided", "", "a training decides it"
-    together = sum(other.group == entry.group for other in split.entries.values())
     kind = entry.group.partition(":")[0]
     whole = {"patient": "by its patient", "study": "by its study"}.get(kind, "by its picture")
     chosen = f"given by {split.given}" if entry.by == "file" else "chosen here"
-    return image, entry.side.replace("_", " "), str(together), entry.reason or f"{whole}, {chosen}"
+    return image, entry.side.replace("_", " "), str(sizes[entry.group]), entry.reason or f"{whole}, {chosen}"
 
 
 def _print_summary(split: Split, images: list[str]) -> None:
@@ -136,8 +140,9 @@ def _csv(split: Split, images: Iterable[str]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(("image", "split", "together", "why"))
+    sizes = _sizes(split)
     for image in images:
         if image in split.entries:
-            _, _, together, why = _row(split, image)
+            _, _, together, why = _row(split, image, sizes)
             writer.writerow((image, split.side(image), together, why))
     return text.getvalue()

@@ -57,8 +57,9 @@ def _add_course(group: argparse._ArgumentGroup) -> None:
         dest="max_epochs",
         type=int,
         metavar="N",
-        help="default: as many as the number of radiographs asks for",
+        help="default: as many as show --image-budget radiographs, from 40 to 400",
     )
+    group.add_argument("--image-budget", type=int, metavar="N", help="radiographs to show in all, without --epochs")
     group.add_argument("--batch-size", dest="train_batch_size", type=int, metavar="N", help="images computed together")
     group.add_argument("--accumulate", type=int, metavar="N", help="batches whose gradients make one step (default: 1)")
     group.add_argument("--learning-rate", type=float, metavar="RATE", help="at the start, or after the warm-up")
@@ -76,6 +77,7 @@ def _add_course(group: argparse._ArgumentGroup) -> None:
         metavar="N",
         help="stop after N validations without improvement",
     )
+    group.add_argument("--val-batch-size", type=int, metavar="N", help="images computed together in a validation")
     group.add_argument("--seed", type=int, help="of all random numbers (default: 0)")
 
 
@@ -99,6 +101,9 @@ def _add_data(group: argparse._ArgumentGroup) -> None:
 
 def _add_machine(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--gpus", metavar="LIST", help="numbers of the GPUs to use, such as 0,1 (default: all)")
+    group.add_argument(
+        "--one-gpu", dest="multi_gpu", action="store_false", default=None, help="train on the first of them alone"
+    )
     group.add_argument("--amp", choices=("auto", "bf16", "fp16", "off"), help="mixed precision (default: auto)")
     group.add_argument("--compile", action="store_true", default=None, help="compile the network first")
     group.add_argument("--tracking", choices=("none", "mlflow"), help="mlflow: also write figures to model/mlflow.db")

@@ -16,11 +16,16 @@ from monailabel.endpoints.train import stop as kill
 from monailabel.endpoints.user.auth import RBAC, User
 from monailabel.utils.async_tasks.utils import processes, tasks
 
-from lib.trainers import OptionsError
-from lib.trainers.lock import TrainingRunningError, ask_to_stop, is_training
+from lib.checkpoints import ModelFileError, VersionError
+from lib.networks import WeightsError
+from lib.radiographs import RadiographError
+from lib.trainers import OptionsError, TrainOptions
+from lib.trainers.landmarks import TrainingFailedError
+from lib.trainers.lock import TrainingRunningError, TrainingStoppedError, ask_to_stop, is_training
 from lib.trainers.run_log import note_interrupted
 from lib.trainers.samples import NotEnoughLabelsError
 from lib.trainers.split import SplitError
+from lib.trainers.training import DivergedError
 from monailabel_app.errors import ClientError
 
 router = APIRouter(tags=["Train"])
@@ -31,6 +36,13 @@ STOP_S = 90.0
 POLL_S = 0.1
 
 Admin = Annotated[User, Depends(RBAC(settings.MONAI_LABEL_AUTH_ROLE_ADMIN))]
+
+
+FAULTS = (
+    *(OptionsError, NotEnoughLabelsError, SplitError, RadiographError, ModelFileError, WeightsError),
+    *(VersionError, TrainingStoppedError, TrainingFailedError, DivergedError),
+)
+"""What a training says in one sentence, when it runs while the client waits as well."""
 
 
 class RunningError(ClientError):
@@ -57,13 +69,28 @@ def train(
     task = app._trainers[app.checked_trainer(model)]
     try:
         options = task.check(params or {}, app.datastore(), queued=enqueue)
-    except (OptionsError, NotEnoughLabelsError, SplitError) as error:
-        raise ClientError(str(error)) from error
+        if processes("train") and not enqueue:
+            raise RunningError("This server is training already: wait for the end of that training, or stop it.")
+        return run_model(model, {**_sent(options, run_sync), "server": os.getpid()}, run_sync, enqueue)
     except TrainingRunningError as error:
         raise RunningError(str(error)) from error
-    if processes("train") and not enqueue:
-        raise RunningError("This server is training already: wait for the end of that training, or stop it.")
-    return run_model(model, {**options.model_dump(), "server": os.getpid()}, run_sync, enqueue)
+    except FAULTS as error:
+        raise ClientError(str(error)) from error
+
+
+def _sent(options: TrainOptions, run_sync: bool) -> dict[str, Any]:
+    """What goes to the training's process.
+
+    Upstream makes ``gpus`` its ``CUDA_VISIBLE_DEVICES``, where numbers are those of the machine, also of GPUs that this
+    server may not use; here, as on the command line, they are those of the GPUs that it may see.
+    """
+    sent = options.model_dump()
+    if options.device == "cpu" or options.gpus == "all" or run_sync:
+        return sent
+    visible = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name.strip()]
+    numbers = [int(number) for number in options.gpus.split(",")]
+    names = [visible[number] for number in numbers] if visible else [str(number) for number in numbers]
+    return {**sent, "gpus": ",".join(names), "device": "cuda"}  # the process sees no others
 
 
 @router.post("/train/", include_in_schema=False)

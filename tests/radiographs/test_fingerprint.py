@@ -156,6 +156,22 @@ def test_many_copies_hide_no_other_pair():
     assert {index for pair in pairs for index in pair} == set(range(15))
 
 
+def cropped(pixels, share):
+    rows, columns = (int(share * side) for side in pixels.shape)
+    return pixels[rows:-rows, columns:-columns]
+
+
+def test_copies_do_not_crowd_out_the_one_that_is_known():
+    """Each of eight is most like the seven others; the one before them was cropped."""
+    original = phantom("cephalometric_19", 3)
+    known = [fingerprint(cropped(original, 0.03)), *(fingerprint(phantom("cephalometric_19", n)) for n in (4, 5))]
+    again = [jpeg(gamma(original, 0.9 + 0.02 * number), 60 + 4 * number) for number in range(8)]
+    prints = [*known, *(fingerprint(pixels) for pixels in again)]
+    pairs = same_pictures(prints, first=len(known))
+    assert any(earlier == 0 for earlier, _ in pairs)
+    assert not {1, 2} & {index for pair in pairs for index in pair}
+
+
 @pytest.fixture(scope="module")
 def cephalograms(real_data):
     paths = sorted((real_data / "isbi2015_ceph_half" / "images").glob("*.jpg"))
@@ -165,6 +181,19 @@ def cephalograms(real_data):
 def judged(prints):
     details = np.stack([item.details() for item in prints])
     return {(int(i), int(j)): float(value) for i, j, value in zip(*likenesses(details), strict=True)}
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("share", [0.03, 0.05, 0.07])
+def test_cropped_copies_are_found_among_many_others(cephalograms, real_data, share):
+    numbers, prints = cephalograms
+    chosen = range(0, 300, 20)
+    paths = [real_data / "isbi2015_ceph_half" / "images" / f"{numbers[index]:03}.jpg" for index in chosen]
+    copies = [fingerprint(cropped(read_radiograph(path).pixels, share)) for path in paths]
+    pairs = same_pictures([*prints, *copies], first=len(prints))
+    for copy, index in enumerate(chosen, start=len(prints)):
+        found = {prints[earlier].exact for earlier, later in pairs if later == copy}
+        assert prints[index].exact in found, numbers[index]
 
 
 @pytest.mark.data

@@ -19,6 +19,15 @@ def test_the_same_number_of_two_issuers_is_two_patients():
     assert Identity.of("4711", "north").patient != Identity.of("4711").patient
 
 
+def test_the_number_alone_is_known_where_there_is_an_issuer():
+    assert Identity.of("4711", "north").number == Identity.of("4711", "south").number == Identity.of("4711").patient
+    assert Identity.of("4711").number is None
+    assert Identity.of("", "north") == Identity()
+    north = Identity.of("4711", "north")
+    assert Identity().or_else(north) == north
+    assert Identity.of("12").or_else(north) == Identity.of("12")
+
+
 @pytest.mark.parametrize(
     "text",
     [

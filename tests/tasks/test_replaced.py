@@ -84,5 +84,5 @@ def test_one_that_is_deleted_gives_way_to_the_one_that_came_with_the_app(tmp_pat
     save_untrained(config.published, config.card(), 2)
     task = config.infer_task()
     assert task.card().version == "untrained-2"
-    config.published.unlink()  # as MONAI Label's DELETE does
+    config.published.unlink()
     assert task.card().version == "untrained-1"

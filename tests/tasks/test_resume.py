@@ -118,6 +118,33 @@ def test_a_stop_before_the_first_validation_publishes_nothing(tmp_path, studies,
     assert config.current is None
 
 
+def test_killed_and_stopped_as_soon_as_it_goes_on(tmp_path, studies, stop_after, monkeypatch):
+    """What was best before it was killed is judged."""
+    from lib.trainers.one_process import RunInProcess
+
+    config = tiny(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(RunInProcess, "_concluded", lambda *_: pytest.fail("killed"))
+        patch.setattr(RunInProcess, "_failed", lambda *_: None)
+        stop_after(12)
+        with pytest.raises(pytest.fail.Exception):
+            config.train_task()(OPTIONS, studies)
+    monkeypatch.setattr(training, "asked_to_stop", lambda _: True)
+    stats = config.train_task()({"resume": True}, studies)
+    assert (stats["status"], stats["published"]) == ("stopped", True)
+    assert read_card(config.published).version == stats["run"]
+
+
+def test_options_that_it_does_not_take_are_named(tmp_path, studies, stop_after):
+    config = tiny(tmp_path)
+    stop_after(3)
+    config.train_task()(OPTIONS, studies)
+    stop_after(0)
+    stats = config.train_task()({"resume": True, "max_epochs": 3, "seed": 5, "augment": True}, studies)
+    assert stats["epoch"] == 6
+    assert "It goes on with its own options; not taken: max_epochs, seed." in stats["notes"]
+
+
 def ask_at(monkeypatch, number):
     """Somebody has asked when it is looked for the so manieth time: before the first epoch, after each step, and after
     each batch of a validation."""

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from lib.checkpoints import load_model, read_card
+from lib.checkpoints import load_model, read_card, read_held_out
 from lib.evaluation.run_record import list_runs
 from lib.landmarks import Landmark, Landmarks, State
 from lib.radiographs import RadiographError
@@ -16,6 +16,7 @@ from lib.trainers import OptionsError
 from lib.trainers.lock import is_training
 from lib.trainers.metrics import METRICS
 from lib.trainers.samples import NotEnoughLabelsError
+from lib.trainers.split import SplitFile
 from lib.trainers.training import DivergedError
 from monailabel_app.datastores import StudiesFolder
 from tests.tiny import CEPH, FAST, mean_error, phantom_folder, tiny_config, unseen
@@ -221,6 +222,45 @@ def test_too_little_gpu_memory_makes_the_batch_smaller(tmp_path, studies, monkey
     ]
     training = read_card(config.published).training
     assert (training["train_batch_size"], training["accumulate"]) == (2, 4)
+
+
+def test_no_gpu_memory_for_the_network(tmp_path, studies, monkeypatch):
+    """Another program has all of it: found when the network is moved there."""
+    from lib.networks import FARNet
+
+    original = FARNet.to
+
+    def move(network, *device, **more):
+        if device:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return original(network, **more)
+
+    monkeypatch.setattr(FARNet, "to", move)
+    config = tiny_config(tmp_path, input_size="64x64")
+    with pytest.raises(OptionsError, match="too little GPU memory even for one radiograph at a time: choose a smaller"):
+        config.train_task()(SHORT, studies)
+    (record,) = list_runs(config.runs)
+    assert record.status == strict_json(config.runs / "train_stats.json")["status"] == "failed"
+
+
+def test_a_model_file_names_no_image_and_no_patient(tmp_path):
+    studies = phantom_folder(tmp_path / "studies", 10)
+    for image in studies.list_images():
+        studies.update_image_info(image, {"patient": f"Jane Doe {image}"})
+    config = tiny_config(tmp_path / "model", input_size="64x64")
+    stats = config.train_task()(SHORT, studies)
+    content = config.published.read_bytes()
+    held_out = read_held_out(config.published)
+    for image in studies.list_images():
+        assert image.encode() not in content
+        assert studies.identity(image).patient.encode() not in content
+    assert held_out.images == tuple(
+        SplitFile(studies.folder).read().fingerprint(image).exact for image in unseen(studies)
+    )
+    assert held_out.patients == ("1", "2")
+    (record,) = list_runs(config.runs)
+    assert [pair.image for pair in record.gate.images] == unseen(studies)  # the run, which stays here, does
+    assert stats["published"]
 
 
 def test_too_little_gpu_memory_for_anything(tmp_path, studies, monkeypatch):

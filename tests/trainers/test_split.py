@@ -4,8 +4,9 @@ import random
 
 import pytest
 
-from lib.trainers.split import MIN_LABELS, Split, SplitError, extended
-from tests.trainers.split_cases import case, cases, on
+from lib.radiographs import Identity
+from lib.trainers.split import MIN_LABELS, Case, Split, SplitError, extended
+from tests.trainers.split_cases import case, cases, fingerprint, on
 
 
 def split_of(*images, share=0.2):
@@ -226,3 +227,16 @@ def test_summary():
     assert summary["left_out"] == [{"image": "bridge", "reason": split.entries["bridge"].reason}]
     assert summary["undecided"] == ["unknown"]
     assert split.summary([])["train"] == {"images": 0, "patients": 0}
+
+
+def test_an_id_without_issuer_is_that_of_any():
+    """A device leaves the issuer out, or a person has noted the id of a picture; two issuers stay two patients."""
+    named = {"north": Identity.of("4711", "north"), "south": Identity.of("4711", "south"), "bare": Identity.of("4711")}
+    images = [Case(image, identity, fingerprint(image)) for image, identity in named.items()]
+    others = cases(6)
+    apart = extended(Split(), [*images[:2], *others], 0.2)
+    assert apart.group("north") != apart.group("south")
+    for first, last in ((images[0], images[2]), (images[2], images[0])):
+        later = extended(extended(Split(), [first, *others], 0.2), [first, *others, last], 0.2)
+        assert later.group(first.image) == later.group(last.image)
+        assert later.side(first.image) == later.side(last.image)

@@ -36,6 +36,7 @@ class TestReading:
             ("image,split\n", "names no image"),
             ("a,train\nb,val\n", "is not a CSV file with the columns image and split"),
             ("image,split\na\n", "is not a CSV file with the columns"),
+            ("split,image\ntrain\n", "is not a CSV file with the columns"),
             (b"\xff\xfe\x00a", "is not a CSV file with the columns"),
             ("image,split\na,left\n", r"split\.csv puts 'a' on the side 'left': say train or held_out\."),
             ("image,split\na,train\na,val\n", r"split\.csv puts 'a' on two sides\."),

@@ -79,6 +79,7 @@ def entry_of(case: Case, earlier: Entry | None, **decided: str) -> Entry:
     known = {
         "patient": identity.patient,
         "study": identity.study,
+        "number": identity.number,
         "content": case.content,
         "exact": case.fingerprint.exact,
         "picture": case.fingerprint.picture,

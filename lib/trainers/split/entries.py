@@ -26,7 +26,7 @@ class Entry(BaseModel):
         group: name of the images that belong together, of one patient as far as is known; a group has one side.
         by: ``share`` where the side was chosen here, ``file`` where a user's file has given it.
         reason: why it is left out.
-        patient, study: see :class:`~lib.radiographs.Identity`.
+        patient, study, number: see :class:`~lib.radiographs.Identity`.
         content: of which state of the image's file the fingerprint is.
         exact, picture: see :class:`~lib.radiographs.Fingerprint`.
     """
@@ -39,6 +39,7 @@ class Entry(BaseModel):
     reason: str = ""
     patient: str | None = None
     study: str | None = None
+    number: str | None = None
     content: str = ""
     exact: str
     picture: str
@@ -51,7 +52,7 @@ class Entry(BaseModel):
     @property
     def identity(self) -> Identity:
         """Patient and study, as far as they are known."""
-        return Identity(self.patient, self.study)
+        return Identity(self.patient, self.study, self.number)
 
     @property
     def fingerprint(self) -> Fingerprint:

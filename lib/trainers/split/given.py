@@ -50,8 +50,8 @@ def read_given(path: str | Path) -> dict[str, Side]:
 def _csv_rows(text: str) -> Iterable[tuple[str, str]]:
     delimiter = ";" if ";" in text.partition("\n")[0] else ","  # as spreadsheets write it in some countries
     for row in csv.DictReader(text.splitlines(), delimiter=delimiter, skipinitialspace=True, strict=True):
-        if row["split"] is None:
-            raise TypeError("a row without a side")
+        if row["image"] is None or row["split"] is None:
+            raise TypeError("a row without an image or a side")
         yield row["image"].strip(), row["split"]
 
 

@@ -53,8 +53,9 @@ def find_links(newcomers: Sequence[Case], entries: Mapping[str, Entry]) -> list[
             having[key].append(image)
     links = []
     for case in newcomers:
-        for key in _keys(case.identity):
+        for key in _sought(case.identity):
             links += [Link(case.image, other, key[0]) for other in having[key]]
+        for key in _keys(case.identity):
             having[key].append(case.image)
     names = [*known, *(case.image for case in newcomers)]
     fingerprints = [*(entries[image].fingerprint for image in known), *(case.fingerprint for case in newcomers)]
@@ -93,5 +94,17 @@ def groups(images: Collection[str], entries: Mapping[str, Entry], links: Iterabl
 
 
 def _keys(identity: Identity) -> list[tuple[str, str]]:
-    known = (("same patient", identity.patient), ("same study", identity.study))
+    """What an image is found by."""
+    known = (_patient(identity.patient), _patient(identity.number, issued=True), ("same study", identity.study))
     return [(why, key) for why, key in known if key is not None]
+
+
+def _sought(identity: Identity) -> list[tuple[str, str]]:
+    """What others are looked for by: ids of two issuers are two patients, one without issuer may be any's."""
+    other = identity.number if identity.number else identity.patient
+    known = (_patient(identity.patient), _patient(other, issued=not identity.number), ("same study", identity.study))
+    return [(why, key) for why, key in known if key is not None]
+
+
+def _patient(key: str | None, *, issued: bool = False) -> tuple[str, str | None]:
+    return "same patient", f"issued {key}" if key and issued else key
