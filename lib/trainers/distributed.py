@@ -79,7 +79,7 @@ def joined(device: torch.device, rank: int, world_size: int, meeting_point: str)
         torch.cuda.set_device(device)
     backend = "nccl" if device.type == "cuda" else "gloo"
     # the leading process reads studies and measures the model in use while the others wait
-    patience = timedelta(minutes=30)
+    patience = timedelta(hours=2)
     dist.init_process_group(backend, init_method=meeting_point, rank=rank, world_size=world_size, timeout=patience)
     try:
         yield Worker(device, rank, world_size)
