@@ -102,7 +102,9 @@ class RunLog:
         ]
 
     def note(self, sentence: str) -> None:
-        """Something that a person should know."""
+        """Something that a person should know; once."""
+        if self.leads and sentence in self.record.notes:
+            return
         logger.info("%s", sentence)
         if self.leads:
             self._update(notes=(*self.record.notes, sentence))

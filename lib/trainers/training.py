@@ -17,6 +17,7 @@ from torch import nn
 from lib.checkpoints import ModelCard
 from lib.trainers.average import moving_average
 from lib.trainers.best import BEST_FILE, Best
+from lib.trainers.compiled import compile_if_possible, was_compiled
 from lib.trainers.data import VariedDataset, decoded, train_loader
 from lib.trainers.distributed import Worker
 from lib.trainers.lock import TrainingStoppedError, asked_to_stop
@@ -68,7 +69,7 @@ class Training:
         average = moving_average(self.network, decay) if decay else None
         self.judged: nn.Module = average.module if average is not None else self.network
         if self.options.compile:
-            self.network.compile()
+            compile_if_possible(self.network)
         share = math.ceil(len(plan.train) / worker.world_size)
         optimizer = _optimizer(self.network, self.options)
         steps = math.ceil(share / (self.options.train_batch_size * self.options.accumulate)) * plan.epochs
@@ -203,6 +204,8 @@ class Training:
             seconds, self._begun = time.monotonic() - self._begun, time.monotonic()
             rate = float(self.step.optimizer.param_groups[0]["lr"])
             self.log.epoch(epoch, loss, rate, seconds, table, self.best)
+            if self.options.compile and not was_compiled():
+                self.log.note("The network could not be compiled here and trains as it is; the log says why.")
             self.state.save_if_due(epoch)
         if validated and epoch < self.plan.epochs and self._gains_nothing(epoch):
             patience = self.options.early_stop_patience

@@ -58,3 +58,18 @@ def test_administrators_may_change_and_are_named(asking, tmp_path):
         ("rolled back", "untrained-1", "over HTTP by jane"),
         ("uploaded", "untrained-2", "over HTTP by jane"),
     ]
+
+
+def test_what_came_with_the_app_cannot_be_taken_out_of_use(asking):
+    """Upstream moves that file away."""
+    client, config = asking(settings.MONAI_LABEL_AUTH_ROLE_ADMIN), asking.config
+    shipped = save_untrained(config.versions.shipped, config.card(), 3)
+    assert client.delete("/model/farnet_demo").json() == {"model": "farnet_demo", "withdrawn": "untrained-2"}
+    assert config.current == shipped
+    answer = client.delete("/model/farnet_demo")
+    assert (answer.status_code, answer.json()["detail"]) == (
+        422,
+        "farnet_demo is the one that came with the app: there is nothing to take out of use.",
+    )
+    assert config.current == shipped
+    assert client.delete("/model/farnet_foot").status_code == 404

@@ -55,10 +55,3 @@ def test_a_model_is_offered_once_it_is_uploaded_and_no_longer_when_deleted(serve
     assert server.request("DELETE", "/model/farnet_hand").status_code == 422
     assert server.request("POST", "/model/farnet_hand/rollback").status_code == 200
     assert server.request("GET", "/model/farnet_hand").content == content
-
-
-def test_the_model_that_came_with_the_app_cannot_be_deleted(server):
-    response = server.request("DELETE", "/model/farnet_demo")
-    assert response.status_code == 422
-    assert "farnet_demo is the one that came with the app" in response.json()["detail"]
-    assert server.find("first")["landmarks"]

@@ -25,11 +25,27 @@ def plain(tmp_path_factory, studies):
 
 
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
+@pytest.mark.skipif(" " in torch.__file__, reason="torch.compile cannot link in a folder with blanks in its path")
 def test_a_compiled_network_trains_the_same(tmp_path, studies, plain):
     config = tiny_config(tmp_path, input_size="64x64")
-    config.train_task()({**SHORT, "max_epochs": 2, "compile": True}, studies)
+    stats = config.train_task()({**SHORT, "max_epochs": 2, "compile": True}, studies)
+    assert stats["notes"] == []
     assert loss_of(config) == pytest.approx(loss_of(plain), rel=0.02)
     assert load_model(config.published)[0].state_dict().keys() == load_model(plain.published)[0].state_dict().keys()
+
+
+def test_what_cannot_be_compiled_trains_as_it_is(tmp_path, studies, plain, monkeypatch):
+    """No compiler, and nothing that was compiled before."""
+    from torch._inductor import config as inductor
+
+    torch._dynamo.reset()
+    monkeypatch.setattr(inductor.cpp, "cxx", ("/no such compiler",))
+    monkeypatch.setattr(inductor, "force_disable_caches", True)
+    config = tiny_config(tmp_path, input_size="64x64")
+    stats = config.train_task()({**SHORT, "max_epochs": 2, "compile": True}, studies)
+    torch._dynamo.reset()
+    assert stats["notes"] == ["The network could not be compiled here and trains as it is; the log says why."]
+    assert loss_of(config) == loss_of(plain)
 
 
 def test_bfloat16(tmp_path, studies, plain):
