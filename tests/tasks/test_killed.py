@@ -47,13 +47,17 @@ def losses(config):
 def test_killed_at_random(tmp_path, studies):
     chosen = random.Random(SEED)
     config, undisturbed = tiny_config(tmp_path / "killed"), tiny_config(tmp_path / "undisturbed")
-    begun = time.monotonic()
-    finished(training(studies.folder, undisturbed.model_dir))
-    took = time.monotonic() - begun
+    begun, process = time.monotonic(), training(studies.folder, undisturbed.model_dir)
+    while undisturbed.train_task().stats()["epoch"] == 0 and process.poll() is None:
+        time.sleep(0.1)
+    starting = time.monotonic() - begun
+    finished(process)
+    step = (time.monotonic() - begun - starting) / KILLS
     reached = []
     for _ in range(KILLS):
         process = training(studies.folder, config.model_dir, "--resume")
-        time.sleep(chosen.uniform(0, took / 2))
+        within = chosen.random() < 0.5  # in the training, otherwise while it starts
+        time.sleep(starting + chosen.uniform(0, step) if within else chosen.uniform(0, starting))
         assert process.poll() is None, "the training was over before it was killed"
         process.kill()
         process.communicate()
