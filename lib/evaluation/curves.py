@@ -17,10 +17,10 @@ from lib.evaluation.run_record import ComparedImage, ScoredModel
 
 #: After Okabe and Ito: they can be told apart with any colour vision, and in grey by their lightness and line style.
 THIS_RUN, IN_USE, BEST = "#0072b2", "#d55e00", "#007a5a"
-_INK, _GRID = "#444", "#e3e6e8"
+INK, _GRID = "#444", "#e3e6e8"
 _SIZE = (4.9, 2.9)  # inches: small, so that letters stay readable where a phone scales the picture down
 _MARGINS = {"left": 0.17, "right": 0.985, "bottom": 0.16, "top": 0.9}  # constrained layout would draw everything twice
-_LETTERS = 9
+LETTERS = 9
 _POINTS_WITH_MARKS = 40
 
 #: Values that differ by more than this factor are shown on a logarithmic axis.
@@ -90,20 +90,20 @@ def draw_comparison(images: Sequence[ComparedImage]) -> Curve | None:
     better = [(x, y) for x, y in pairs if y < x]
     others = [(x, y) for x, y in pairs if y >= x]
     figure = Figure(figsize=(4.2, 4.2))
-    axes = _axes(figure)
+    axes = plain_axes(figure)
     end = max(max(pair) for pair in pairs) * 1.08 or 1.0
     axes.fill_between([0, end], [0, end], color=THIS_RUN, alpha=0.06, linewidth=0)
-    axes.plot([0, end], [0, end], color=_INK, linewidth=0.8)
+    axes.plot([0, end], [0, end], color=INK, linewidth=0.8)
     for points, colour, marker in ((better, THIS_RUN, "o"), (others, IN_USE, "s")):
         axes.plot(*zip(*points, strict=True), marker, color=colour, markersize=5, alpha=0.8) if points else None
-    axes.text(0.97, 0.04, "candidate better", color=THIS_RUN, ha="right", transform=axes.transAxes, fontsize=_LETTERS)
-    axes.text(0.03, 0.94, "model in use better", color=IN_USE, transform=axes.transAxes, fontsize=_LETTERS)
+    axes.text(0.97, 0.04, "candidate better", color=THIS_RUN, ha="right", transform=axes.transAxes, fontsize=LETTERS)
+    axes.text(0.03, 0.94, "model in use better", color=IN_USE, transform=axes.transAxes, fontsize=LETTERS)
     axes.set(xlim=(0, end), ylim=(0, end), aspect="equal")
     figure.subplots_adjust(left=0.14, bottom=0.12, top=0.985)
-    axes.set_xlabel("error of the model in use, in tolerances", fontsize=_LETTERS, color=_INK)
-    axes.set_ylabel("error of the candidate, in tolerances", fontsize=_LETTERS, color=_INK)
+    axes.set_xlabel("error of the model in use, in tolerances", fontsize=LETTERS, color=INK)
+    axes.set_ylabel("error of the candidate, in tolerances", fontsize=LETTERS, color=INK)
     alt = f"The candidate is nearer on {len(better)} of {len(pairs)} held-out radiographs."
-    return Curve("Each held-out radiograph under both models", _svg(figure, "comparison"), alt)
+    return Curve("Each held-out radiograph under both models", svg_element(figure, "comparison"), alt)
 
 
 def _loss(history: Sequence[EpochRecord]) -> _Panel:
@@ -161,7 +161,7 @@ def _rate(history: Sequence[EpochRecord]) -> _Panel:
 
 def _draw(panel: _Panel, best_epoch: int | None) -> Curve:
     figure = Figure(figsize=_SIZE)
-    axes = _axes(figure)
+    axes = plain_axes(figure)
     values = [math.nan if value is None else value for value in panel.values]
     # a curve with gaps would hide values between them, so these have marks too
     marked = len(values) <= _POINTS_WITH_MARKS or any(map(math.isnan, values))
@@ -181,21 +181,27 @@ def _draw(panel: _Panel, best_epoch: int | None) -> Curve:
         best = values[list(panel.epochs).index(best_epoch)]
         axes.plot([best_epoch], [best], "D", color=BEST, markersize=5)
     _scale(axes, panel, values)
-    axes.set_xlabel("epoch", fontsize=_LETTERS, color=_INK)
-    axes.set_ylabel(panel.unit, fontsize=_LETTERS, color=_INK)
+    axes.set_xlabel("epoch", fontsize=LETTERS, color=INK)
+    axes.set_ylabel(panel.unit, fontsize=LETTERS, color=INK)
     if len(axes.get_legend_handles_labels()[0]) > 1:
-        figure.legend(loc="upper right", ncols=3, fontsize=_LETTERS - 1, frameon=False, handlelength=1.6)
-    return Curve(panel.title, _svg(figure, panel.name), _words(panel))
+        figure.legend(loc="upper right", ncols=3, fontsize=LETTERS - 1, frameon=False, handlelength=1.6)
+    return Curve(panel.title, svg_element(figure, panel.name), _words(panel))
 
 
-def _axes(figure: Figure) -> Axes:
+def plain_axes(figure: Figure) -> Axes:
+    """One pair of axes that fills a figure, as all drawings of our pages have them."""
     axes = figure.subplots()
     figure.subplots_adjust(**_MARGINS)
+    return quieted(axes)
+
+
+def quieted(axes: Axes) -> Axes:
+    """The same axes with a light grid and without a frame."""
     axes.grid(visible=True, color=_GRID, linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color("#999")
-    axes.tick_params(which="both", labelsize=_LETTERS, colors=_INK, length=3)
+    axes.tick_params(which="both", labelsize=LETTERS, colors=INK, length=3)
     return axes
 
 
@@ -224,7 +230,7 @@ def _words(panel: _Panel) -> str:
     return words + ("" if panel.level is None else f"; the model in use {panel.level:.{panel.digits}f} {panel.unit}")
 
 
-def _svg(figure: Figure, name: str) -> str:
+def svg_element(figure: Figure, name: str) -> str:
     """The figure as an element of a page; its ids begin with ``name``, as those of other figures are the same."""
     content = io.StringIO()
     nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))

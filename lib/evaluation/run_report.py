@@ -41,7 +41,7 @@ def write_run_report(folder: Path) -> Path:
     record, history = read_run(folder), read_history(folder)
     gate = record.gate
     shown = shown_validation(history, record.best_epoch)
-    page = _environment().get_template("run_report.html.jinja").render(
+    page = page_environment().get_template("run_report.html.jinja").render(
         record=record,
         gate=gate,
         history=history,
@@ -69,7 +69,8 @@ def write_run_report(folder: Path) -> Path:
 
 
 @cache
-def _environment() -> Environment:
+def page_environment() -> Environment:
+    """What our pages are made with."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,

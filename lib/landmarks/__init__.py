@@ -8,7 +8,7 @@ from lib.landmarks.landmark_set import (
     Line,
     MillimetreRule,
 )
-from lib.landmarks.landmarks import Landmark, Landmarks, LandmarksError, Predicted, State
+from lib.landmarks.landmarks import Landmark, Landmarks, LandmarksError, Predicted, Region, State
 from lib.landmarks.provenance import Origin, Provenance, provenance, provenance_table
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "Origin",
     "Predicted",
     "Provenance",
+    "Region",
     "State",
     "provenance",
     "provenance_table",

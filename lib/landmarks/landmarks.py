@@ -35,17 +35,43 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Region:
+    """Where a landmark lies in nine cases of ten, as a circle and as an ellipse around its prediction.
+
+    Args:
+        radius: of the circle, in pixels of the file as stored.
+        ellipse: semi-axes in the same pixels, the longer first, and the angle in degrees from the x axis, to the right,
+            towards the y axis, down, at which the longer one lies; -90 to 90.
+
+    Raises:
+        LandmarksError: a length that is not positive and finite, or an angle that is not finite.
+    """
+
+    radius: float
+    ellipse: tuple[float, float, float]
+
+    def __post_init__(self) -> None:
+        lengths = (self.radius, *self.ellipse[:2])
+        if not all(math.isfinite(length) and length > 0 for length in lengths) or not math.isfinite(self.ellipse[2]):
+            raise LandmarksError(f"A region has lengths above 0 and an angle, not {self.radius} and {self.ellipse}.")
+
+
+@dataclass(frozen=True, slots=True)
 class Predicted:
     """Where a model put a landmark, before anybody moved it.
 
     Args:
         x, y: pixels of the file as stored, as those of :class:`Landmark`.
         model: that model, as ``"name version"``; empty where it is not known.
+        region: where the landmark lies in nine cases of ten; None where the model has not been calibrated.
+        check: a person should look at this one.
     """
 
     x: float
     y: float
     model: str = ""
+    region: Region | None = None
+    check: bool = False
 
 
 @dataclass(frozen=True, slots=True)

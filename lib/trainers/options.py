@@ -39,6 +39,8 @@ class TrainOptions(BaseModel):
         val_batch_size: radiographs a validation step.
         val_split: share of the labelled radiographs that is held out, never trained on; it decides about newly
             labelled ones only.
+        target: what to learn where several people have read a radiograph: the ``last`` submitted label, or the ``mean``
+            or ``median`` of their readings, see :func:`~lib.landmarks.consensus.consensus`.
         val_interval: epochs between validations.
         early_stop_patience: validations without improvement after which training ends; 0 never.
         optimizer: Adam as in the paper, or AdamW.
@@ -72,6 +74,7 @@ class TrainOptions(BaseModel):
     accumulate: Annotated[int, Field(ge=1, le=1024)] = 1
     val_batch_size: Annotated[int, Field(ge=1, le=1024)] = 1
     val_split: Annotated[float, Field(gt=0.0, le=0.9)] = 0.2
+    target: Literal["last", "mean", "median"] = "last"
     val_interval: Annotated[int, Field(ge=1)] = 1
     early_stop_patience: Annotated[int, Field(ge=0)] = 0
     optimizer: Literal["adam", "adamw"] = "adam"

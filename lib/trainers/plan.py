@@ -51,7 +51,7 @@ class RunPlan:
         held_out: samples to measure on.
         groups: the group, patient or study, of each image.
         fingerprints: of each image.
-        data_hash: of images and labels of both sides.
+        data_hash: of images and labels of both sides, and of which labels these are.
         left_out: labelled images that are on neither side, with the reason.
         split_source: ``automatic`` or the user's file.
         resumed: whether it goes on.
@@ -110,7 +110,7 @@ def new_run(
         SplitError: the file of the split is damaged.
         RadiographError: an image cannot be read.
     """
-    samples = labelled_samples(studies, landmark_set)
+    samples = labelled_samples(studies, landmark_set, options.target)
     images = [sample["id"] for sample in samples]
     split = SplitFile(studies.folder).extend(gather_cases(studies, images, progress=progress), options.val_split)
     plan = _plan(_run_id(runs), runs, options, samples, split)
@@ -144,7 +144,7 @@ def resumed_run(
         )
     own = TrainOptions.model_validate(record.options)
     where = options.model_dump(include=set(WHERE))
-    now = {sample["id"]: sample for sample in labelled_samples(studies, card.landmark_set)}
+    now = {sample["id"]: sample for sample in labelled_samples(studies, card.landmark_set, own.target)}
     there = [image for image in written["images"] if image in now]
     present = {case.image: case for case in gather_cases(studies, there)}
     split = SplitFile(studies.folder).read()
@@ -182,6 +182,8 @@ def _plan(run: str, runs: Path, options: TrainOptions, samples: Sequence[dict[st
     images = [sample["id"] for sample in samples]
     summary = split.summary(images)
     digest = hashlib.sha256()
+    if options.target != "last":  # the same points, where everybody agrees, are still another target
+        digest.update(options.target.encode() + b"\n")
     for sample in samples:
         parts = (split.fingerprint(sample["id"]).exact, split.side(sample["id"]), _label_hash(sample["label"]))
         digest.update(" ".join(parts).encode() + b"\n")

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from fastapi import HTTPException
 
 from lib.evaluation.spacing import millimetres
 from lib.landmarks import Landmarks, LandmarkSet
+from lib.landmarks.consensus import Reading, completed, consensus, first_readings
 from lib.radiographs import Identity, PixelSpacing, RadiographHeader
 from lib.trainers.split import MIN_LABELS
 
 logger = logging.getLogger(__name__)
+
+Target = Literal["last", "mean", "median"]
+"""See :class:`~lib.trainers.options.TrainOptions`."""
 
 
 class NotEnoughLabelsError(ValueError):
@@ -51,9 +55,17 @@ class LabelledStudies(Protocol):
     def landmarks(self, image_id: str, tag: str = "final") -> Landmarks:
         """A label, in pixels of the file as stored."""
 
+    def annotations(self, image_id: str) -> Sequence[Reading]:
+        """The readings of an image, by whomever."""
 
-def labelled_samples(studies: LabelledStudies, landmark_set: LandmarkSet) -> list[dict[str, Any]]:
+
+def labelled_samples(
+    studies: LabelledStudies, landmark_set: LandmarkSet, target: Target = "last"
+) -> list[dict[str, Any]]:
     """One sample for each submitted label of the set that has a landmark with a position.
+
+    With the target ``mean`` or ``median`` its points are those that the annotators' first readings amount to. What none
+    of them says anything about is taken from the submitted label: one that came with a data set is nobody's reading.
 
     Each has ``id``, ``image`` (path), ``label`` ((N, 2) points in pixels of the file, NaN where not annotated),
     ``file_size`` (height, width) and ``pixel_mm`` ((2,), x and y, NaN where unknown).
@@ -63,7 +75,7 @@ def labelled_samples(studies: LabelledStudies, landmark_set: LandmarkSet) -> lis
     """
     samples = []
     for image_id in sorted(studies.get_labeled_images()):
-        sample = _sample(studies, image_id, landmark_set)
+        sample = _sample(studies, image_id, landmark_set, target)
         if sample is not None:
             samples.append(sample)
     check_count(len(samples), landmark_set)
@@ -95,21 +107,36 @@ def check_labels(studies: LabelledStudies, landmark_set: LandmarkSet) -> None:
     check_count(sum(label is not None for label in labels), landmark_set)
 
 
-def _label(studies: LabelledStudies, image_id: str, landmark_set: LandmarkSet) -> Landmarks | None:
+def _label(
+    studies: LabelledStudies, image_id: str, landmark_set: LandmarkSet, target: Target = "last"
+) -> Landmarks | None:
     """A label of the set with at least one place; None where there is none, said in the log where it is damaged."""
     stated: Mapping[str, Any] = studies.get_label_info(image_id, "final")
     if stated.get("landmark_set", landmark_set.name) != landmark_set.name:
         return None
     try:
         label = studies.landmarks(image_id).ordered(landmark_set.names)
+        if target != "last":
+            label = _together(studies.annotations(image_id), label, landmark_set, target)
     except (ValueError, HTTPException) as error:
         _tell(image_id, error)
         return None
     return label if label.num_placed() else None
 
 
-def _sample(studies: LabelledStudies, image_id: str, landmark_set: LandmarkSet) -> dict[str, Any] | None:
-    label = _label(studies, image_id, landmark_set)
+def _together(
+    readings: Sequence[Reading], submitted: Landmarks, landmark_set: LandmarkSet, method: Literal["mean", "median"]
+) -> Landmarks:
+    """What the annotators of an image say together; what they say nothing about is as it was submitted."""
+    ours = first_readings(reading for reading in readings if reading.landmark_set == landmark_set.name)
+    labels = [reading.landmarks.ordered(landmark_set.names) for reading in ours]
+    return completed(consensus(labels, method), by=submitted) if labels else submitted
+
+
+def _sample(
+    studies: LabelledStudies, image_id: str, landmark_set: LandmarkSet, target: Target
+) -> dict[str, Any] | None:
+    label = _label(studies, image_id, landmark_set, target)
     if label is None:
         return None
     try:

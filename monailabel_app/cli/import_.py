@@ -6,10 +6,12 @@ import argparse
 import sys
 from pathlib import Path
 
-from lib.datasets import read_aasce, read_hand, read_isbi2015
+from lib.datasets import read_aasce, read_hand, read_isbi2015, read_observers
+from lib.evaluation.wording import count
 from lib.landmarks import LandmarkSet
 from monailabel_app.cli.common import UsageError, stated_spacing
 from monailabel_app.cli.store import store_studies
+from monailabel_app.cli.store_readings import store_readings
 
 READERS = ("senior", "junior", "mean")
 
@@ -23,8 +25,9 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     parser.add_argument(
         "dataset",
-        choices=("isbi2015", "aasce", "hand"),
-        help="cephalograms, spines or hands, in the layout they are published in",
+        choices=("isbi2015", "aasce", "hand", "observers"),
+        help="cephalograms, spines or hands, in the layout they are published in; observers: the eleven readers of "
+        "isbi2015, as readings of the cephalograms that are in STUDIES already",
     )
     parser.add_argument("source", type=Path, metavar="SOURCE", help="folder of the data set")
     parser.add_argument("studies", type=Path, metavar="STUDIES", help="folder of studies, made if needed")
@@ -48,6 +51,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def run(options: argparse.Namespace) -> int:
     """Import, and say how many."""
     stated_spacing(options.pixel_spacing)
+    if options.dataset == "observers":
+        return _import_readings(options)
     if options.dataset == "isbi2015":
         landmark_set, studies = "cephalometric_19", read_isbi2015(options.source, options.reader, options.pixel_spacing)
         if options.images:
@@ -56,11 +61,22 @@ def run(options: argparse.Namespace) -> int:
         landmark_set, studies = "spine_68", read_aasce(options.source, skip_suspect=not options.keep_suspect)
     else:
         landmark_set, studies = "hand_37", read_hand(options.source)
-    count, refused = store_studies(studies, options.studies, LandmarkSet.load(landmark_set))
+    stored, refused = store_studies(studies, options.studies, LandmarkSet.load(landmark_set))
     for sentence in refused:
         sys.stderr.write(f"farnet import: {sentence}\n")
-    print(f"{count} labelled radiographs in {options.studies}")
+    print(f"{stored} labelled radiographs in {options.studies}")
     return 2 if refused else 0
+
+
+def _import_readings(options: argparse.Namespace) -> int:
+    done = store_readings(read_observers(options.source), options.studies, LandmarkSet.load("cephalometric_19"))
+    for sentence in done.refused:
+        sys.stderr.write(f"farnet import: {sentence}\n")
+    kept = f"; {done.there} were there already" if done.there else ""
+    print(f"{done.stored} readings by {len(done.annotators)} annotators in {options.studies}{kept}")
+    if done.absent:
+        print(f"passed over: {count(len(done.absent), 'radiograph')} not among the studies")
+    return 2 if done.refused else 0
 
 
 def _within(name: str, numbers: str) -> bool:

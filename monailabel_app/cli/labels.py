@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import pydicom
 from tqdm import tqdm
@@ -49,6 +50,12 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     entering = actions.add_parser("import", help="files named by the radiograph's id; a DICOM SR names its radiograph")
     entering.add_argument("files", nargs="+", type=Path, metavar="FILE", help="a file, or a folder of them")
+    entering.add_argument(
+        "--annotator", metavar="NAME", help="keep them as this person's readings; labels that are submitted stay"
+    )
+    entering.add_argument(
+        "--reading", type=int, default=1, metavar="N", help="2 for a second, independent one (default: %(default)s)"
+    )
     for action in (leaving, entering):
         action.add_argument("--studies", required=True, metavar="DIR|URL", help="folder, or DICOMweb server")
         add_model_arguments(action)
@@ -61,7 +68,10 @@ def run(options: argparse.Namespace) -> int:
     studies = existing_studies(options, config)
     if options.action == "export":
         return _export(studies, config.landmark_set, options.output, options.format)
-    return _import(studies, config.landmark_set, _files(options.files))
+    if options.reading != 1 and not options.annotator:
+        raise UsageError("--reading goes with --annotator.")
+    whose = {"annotator": options.annotator, "reading": options.reading} if options.annotator else {}
+    return _import(studies, config.landmark_set, _files(options.files), whose)
 
 
 def _export(studies: StudiesFolder, landmark_set: LandmarkSet, output: Path, form: str) -> int:
@@ -102,15 +112,18 @@ def _content(studies: StudiesFolder, image_id: str, landmark_set: LandmarkSet, f
         return file.read()
 
 
-def _import(studies: StudiesFolder, landmark_set: LandmarkSet, files: list[Path]) -> int:
+def _import(studies: StudiesFolder, landmark_set: LandmarkSet, files: list[Path], whose: dict[str, Any]) -> int:
     done, refused = 0, 0
     with tempfile.TemporaryDirectory(prefix="farnet-labels-") as scratch:
         for path in tqdm(files, desc="importing", unit="label"):
             try:
                 with client_errors():
                     for image_id, label, person in _labels(studies, landmark_set, path, Path(scratch) / "label.json"):
-                        info = {"landmark_set": landmark_set.name, **({"client_id": person} if person else {})}
-                        studies.save_label(image_id, label, FINAL, info)
+                        info = {**({"client_id": person} if person else {}), **whose}
+                        if whose:
+                            studies.save_reading(image_id, label, info)
+                        else:
+                            studies.save_label(image_id, label, FINAL, info)
                         done += 1
             except (ClientError, pydicom.errors.InvalidDicomError) as error:
                 tqdm.write(f"farnet labels: {path.name}: {error}", file=sys.stderr)

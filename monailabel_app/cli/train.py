@@ -89,6 +89,11 @@ def _add_data(group: argparse._ArgumentGroup) -> None:
         help="share of newly labelled radiographs that is held out (default: 0.2)",
     )
     group.add_argument(
+        "--target",
+        choices=("last", "mean", "median"),
+        help="of several annotators: the last submitted label (default), or the mean or median of their readings",
+    )
+    group.add_argument(
         "--no-augment", dest="augment", action="store_false", default=None, help="do not vary the images"
     )
     group.add_argument(

@@ -15,6 +15,7 @@ from monailabel_app.datastores import rules
 from monailabel_app.datastores.checksums import checksum_of
 from monailabel_app.datastores.index import Entry, Index, IndexFile, Study
 from monailabel_app.datastores.label_sets import LabelSets
+from monailabel_app.datastores.readings import ReadingFiles
 from monailabel_app.datastores.rules import LABEL_EXTENSIONS, TAGS
 from monailabel_app.datastores.scan import LABELS_FOLDER, FolderScan, id_for
 from monailabel_app.errors import NotFoundError, StudiesError
@@ -38,12 +39,14 @@ class Catalogue:
     def __init__(self, folder: Path, landmark_sets: Mapping[str, LandmarkSet]) -> None:
         self.folder = folder
         self.sets = LabelSets(landmark_sets)
+        self.readings = ReadingFiles(folder)
         for tag in TAGS:
             (folder / LABELS_FOLDER / tag).mkdir(parents=True, exist_ok=True)
         self._index = IndexFile(folder)
         self._scan = FolderScan(folder)
         self._files: frozenset[str] = frozenset()
         self._unusable: dict[str, object] = {}
+        self._refused: dict[tuple[str, str], str] = {}
         self.refresh()
 
     def transaction(self) -> AbstractContextManager[Index]:
@@ -118,6 +121,16 @@ class Catalogue:
             image_id: entry
             for image_id, study in visible.items()
             if (entry := study.labels.get(tag)) and _is_landmark_label(entry) and f"{image_id}{entry.ext}" in names
+        }
+
+    def unreadable(self, tag: str) -> dict[str, str]:
+        """Why label files of a tag are ignored that lie where an image's label has its place, by image id."""
+        visible = self.visible()  # first, since it reads what has changed
+        names = self._scan.labels(rules.checked_tag(tag))
+        there = {known[0] for name in names if (known := rules.label_id(name)) is not None}
+        ignored = visible.keys() & there - self.labelled(tag).keys()
+        return {
+            image_id: self._refused[tag, image_id] for image_id in sorted(ignored) if (tag, image_id) in self._refused
         }
 
     def shown(self) -> Index:
@@ -220,7 +233,7 @@ class Catalogue:
         except FileNotFoundError:  # gone again since the folder was listed
             return None
         except (LabelError, RadiographError, StudiesError) as error:
-            self._unusable[str(path)] = stamp
+            self._unusable[str(path)], self._refused[tag, image_id] = stamp, str(error)
             self._scan.tell_once(f"Ignored the label {path.relative_to(self.folder)}: {error}")
             return None
         return label_entry(path, extension, tag, landmark_set, landmarks, info)

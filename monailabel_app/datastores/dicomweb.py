@@ -16,6 +16,7 @@ from lib.formats.read_report import parse_report
 from lib.landmarks import Landmarks, LandmarkSet
 from lib.radiographs import RadiographError, read_header
 from monailabel_app.datastores import rules
+from monailabel_app.datastores.annotators import annotator_of
 from monailabel_app.datastores.checksums import letters
 from monailabel_app.datastores.local import StudiesFolder
 from monailabel_app.datastores.pacs import Pacs, PacsAwayError
@@ -104,9 +105,8 @@ class DicomwebStudies(StudiesFolder):
         if label is None or label.ext != ".json":
             return super().landmarks(image_id, tag)
         with client_errors():
-            content = PixelLabel(self._catalogue.label_path(tag, image_id, label.ext).read_bytes())
-            landmark_set = self._catalogue.sets.choose(content.names(), content.models(), label.info)
-            return content.landmarks(landmark_set, *label.info["size"])
+            content = self._catalogue.label_path(tag, image_id, label.ext).read_bytes()
+            return self._landmarks_in(image_id, content, label.ext, label.info)[1]
 
     def add_image(self, image_id: str | None, image_filename: str | Path, image_info: Mapping[str, Any] | None) -> str:
         """Store a DICOM file on the server after reading its header; its id is its SOP instance UID.
@@ -163,6 +163,7 @@ class DicomwebStudies(StudiesFolder):
             self._catalogue.image_path(image_id)  # fetched before the index is locked
             return super().save_label(image_id, label_filename, label_tag, label_info)
         info = rules.checked_info(label_info)
+        annotator_of(info)  # refused before anything is stored
         content = rules.checked_size(label_filename, rules.MAX_LABEL_BYTES).read_bytes()
         with client_errors():
             header = self.header(image_id)
@@ -179,13 +180,27 @@ class DicomwebStudies(StudiesFolder):
             raise PacsAwayError(
                 f"{error} Whether the label has arrived there is not known: keep it and submit it again."
             ) from error
-        self._catalogue.note_label(image_id, label)
+        self._catalogue.note_label(image_id, label, info)
         logger.info("Stored the label of %s as a report: %d landmarks", image_id, landmarks.num_placed())
         return image_id
+
+    def save_reading(self, image_id: str, label_filename: str | Path, label_info: Mapping[str, Any] | None) -> str:
+        """A reading is a report like every submitted label, and the newest report of an image is its label."""
+        return self.save_label(image_id, label_filename, FINAL, label_info)
 
     def import_study(self, *_: Any, **__: Any) -> NoReturn:
         """Refused: data sets are imported into a folder."""
         raise StudiesError("The studies are on a DICOMweb server: import into a folder, or send DICOM files.")
+
+    def _landmarks_in(
+        self, image_id: str, content: bytes, extension: str, info: Mapping[str, Any]
+    ) -> tuple[LandmarkSet, Landmarks]:
+        """Labels of reports are in pixels, with the size of their image: it need not be fetched."""
+        if extension != ".json":
+            return super()._landmarks_in(image_id, content, extension, info)
+        label = PixelLabel(content)
+        landmark_set = self._catalogue.sets.choose(label.names(), label.models(), info)
+        return landmark_set, label.landmarks(landmark_set, *info["size"])
 
     def _refuse_removal(self) -> NoReturn:
         raise StudiesError("DICOMweb has no way to remove anything: remove it with the tools of the DICOM server.")

@@ -38,10 +38,11 @@ class Entry(_Kept):
 
 
 class Study(_Kept):
-    """An image and its labels by tag. Never changed in place."""
+    """An image, its labels by tag, and the readings of it by annotator and number. Never changed in place."""
 
     image: Entry = Field(default_factory=Entry)
     labels: dict[str, Entry] = Field(default_factory=dict)
+    readings: dict[str, Entry] = Field(default_factory=dict, exclude_if=lambda readings: not readings)
 
     def with_image_info(self, info: dict[str, Any]) -> Study:
         """The same study with this info about its image."""
@@ -51,6 +52,11 @@ class Study(_Kept):
         """The same study with this label under the tag, or with none."""
         labels = {key: value for key, value in self.labels.items() if key != tag}
         return self.model_copy(update={"labels": labels if label is None else {**labels, tag: label}})
+
+    def with_reading(self, key: str, reading: Entry | None) -> Study:
+        """The same study with this reading, or without it."""
+        readings = {known: value for known, value in self.readings.items() if known != key}
+        return self.model_copy(update={"readings": readings if reading is None else {**readings, key: reading}})
 
 
 class Index(_Kept):

@@ -12,10 +12,12 @@ from lib.formats import copy_atomic, json_text, markups_document, parse_markups,
 from lib.landmarks import Landmarks, LandmarkSet
 from lib.radiographs import PixelSpacing, RadiographError, RadiographHeader, read_header
 from monailabel_app.datastores import rules
+from monailabel_app.datastores.annotators import annotator_of, is_of_a_data_set
 from monailabel_app.datastores.catalogue import file_of, image_entry, label_entry
 from monailabel_app.datastores.checksums import checksum_of
 from monailabel_app.datastores.index import Index, Study
 from monailabel_app.datastores.reading import StudiesReading
+from monailabel_app.datastores.readings import reading_entry
 from monailabel_app.datastores.rules import FINAL, LABEL_EXTENSIONS, TAGS
 from monailabel_app.errors import ConflictError, NotFoundError, StudiesError, client_errors
 
@@ -23,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 
 class StudiesFolder(StudiesReading):
-    """Radiographs in a folder and its subfolders, labels in ``labels/final`` and ``labels/original``.
+    """Radiographs in a folder and its subfolders, labels in ``labels/final``, ``.../original``, ``.../annotators``.
 
     An image's id is its path without extension, ``/`` written as ``__``; once given it stays, noted in
     ``datastore_v2.json`` with the file. A label is one canonical markups file, ``labels/TAG/ID.mrk.json``. Nothing is
@@ -85,12 +87,17 @@ class StudiesFolder(StudiesReading):
         return image_id
 
     def remove_image(self, image_id: str) -> None:
-        """Remove an image, its landmark labels and what is noted about it; ``NotFoundError`` where there is none."""
+        """Remove an image, its labels, its readings and what is noted about it.
+
+        Raises:
+            NotFoundError: there is no such image.
+        """
         with self._catalogue.transaction() as draft:
             path = self._catalogue.image_path(image_id)
             del draft.objects[image_id]
             for tag in TAGS:
                 self._unlink_label(tag, image_id, LABEL_EXTENSIONS)
+            self._catalogue.readings.remove(image_id, self._catalogue.readings.shelves())
             path.unlink(missing_ok=True)
         logger.info("Removed the image %s", image_id)
 
@@ -99,6 +106,8 @@ class StudiesFolder(StudiesReading):
     ) -> str:
         """Store a label after reading it, rewritten as this app writes labels; its id.
 
+        A submitted one is also kept as the reading of its annotator, and that of another person stays theirs.
+
         Upstream stores any file of any name under any tag, the empty list that stock Slicer submits too, and counts the
         image as labelled. Here the content decides: an unreadable label is refused, and nothing changes.
 
@@ -106,20 +115,34 @@ class StudiesFolder(StudiesReading):
             image_id: the image it belongs to.
             label_filename: a markups file; its extension does not matter.
             label_tag: ``final`` or ``original``.
-            label_info: what to note about it; ``model`` tells the landmark set.
+            label_info: what to note about it; ``model`` tells the landmark set,
+                :func:`~monailabel_app.datastores.annotators.annotator_of` whose reading it is.
 
         Raises:
             ClientError: the tag, the label or the info cannot be stored; one sentence.
             NotFoundError: there is no such image.
         """
-        tag = rules.checked_tag(label_tag)
+        self._save(image_id, label_filename, rules.checked_tag(label_tag), rules.checked_info(label_info))
+        return image_id
+
+    def save_reading(self, image_id: str, label_filename: str | Path, label_info: Mapping[str, Any] | None) -> str:
+        """Store a label as the reading of its annotator alone, see :meth:`save_label`; the image's id.
+
+        The submitted label stays what it is; where there is none, the reading is submitted with it.
+        """
         info = rules.checked_info(label_info)
-        content = rules.checked_size(label_filename, rules.MAX_LABEL_BYTES).read_bytes()
+        with self.transaction():
+            submitted = self._catalogue.label(image_id, FINAL) is not None
+            self._save(image_id, label_filename, None if submitted else FINAL, info)
+        return image_id
+
+    def _save(self, image_id: str, file: str | Path, tag: str | None, info: dict[str, Any]) -> None:
+        annotator_of(info)  # refused before anything is stored
+        content = rules.checked_size(file, rules.MAX_LABEL_BYTES).read_bytes()
         with client_errors(), self.transaction():  # the image must not be replaced meanwhile
             header = self.header(image_id)
             landmark_set, landmarks = self._catalogue.sets.read(content, header, info)
             self._write_label(image_id, tag, landmarks, landmark_set, header, info)
-        return image_id
 
     def update_label_info(self, label_id: str, label_tag: str, info: Mapping[str, Any]) -> None:
         """Add to what is noted about a label; ``NotFoundError`` where there is no such label."""
@@ -132,12 +155,20 @@ class StudiesFolder(StudiesReading):
             draft.objects[label_id] = draft.objects[label_id].with_label(label_tag, entry)
 
     def remove_label(self, label_id: str, label_tag: str) -> None:
-        """Remove a label, file and entry; ``NotFoundError`` where there is no such label."""
+        """Remove a label, file and entry; ``NotFoundError`` where there is no such label.
+
+        With a submitted label goes the reading that it is; those of others stay, though the image then counts as
+        unlabelled until somebody submits one.
+        """
         with self._catalogue.transaction() as draft:
-            if self._catalogue.label(label_id, label_tag) is None:
+            label = self._catalogue.label(label_id, label_tag)
+            if label is None:
                 raise NotFoundError(f"The image {rules.quoted(label_id)} has no {label_tag} label.")
+            study = draft.objects[label_id]
+            if label_tag == FINAL:
+                study = self._catalogue.readings.remove_submitted(label_id, study)
             # Upstream removes only the file: datalist() keeps the dead path, and training dies of it.
-            draft.objects[label_id] = draft.objects[label_id].with_label(rules.checked_tag(label_tag), None)
+            draft.objects[label_id] = study.with_label(rules.checked_tag(label_tag), None)
             self._unlink_label(label_tag, label_id, LABEL_EXTENSIONS)
         logger.info("Removed the %s label of %s", label_tag, label_id)
 
@@ -183,7 +214,7 @@ class StudiesFolder(StudiesReading):
                     self._copy_image(source, file_of(image_id, old))
                 draft.objects[image_id] = old.with_image_info(_merged(old.image.info, info))
                 return
-            if there or any(label.ext in LABEL_EXTENSIONS for label in old.labels.values()):
+            if there or old.readings or any(label.ext in LABEL_EXTENSIONS for label in old.labels.values()):
                 # Upstream replaces it: in Slicer, Add Data with a file of that name is enough to lose a study.
                 raise ConflictError(
                     f"There is another image {rules.quoted(image_id)}: choose another name for this one."
@@ -204,22 +235,31 @@ class StudiesFolder(StudiesReading):
     def _write_label(
         self,
         image_id: str,
-        tag: str,
+        tag: str | None,
         landmarks: Landmarks,
         landmark_set: LandmarkSet,
         header: RadiographHeader,
         info: dict[str, Any],
     ) -> None:
+        """Write a label under its tag, and as a reading where it is one; without a tag as a reading alone."""
         document = markups_document(landmarks, header.geometry, title=landmark_set.title, landmark_set=landmark_set)
-        text = json_text(document)
+        text, extension, readings = json_text(document), LABEL_EXTENSIONS[0], self._catalogue.readings
         with self._catalogue.transaction() as draft:
             study = self._catalogue.study(image_id)
-            path = self._catalogue.label_path(tag, image_id)
-            write_atomic(path, text)
-            self._unlink_label(tag, image_id, LABEL_EXTENSIONS[1:])  # upstream leaves both, and either may come back
-            entry = label_entry(path, LABEL_EXTENSIONS[0], tag, landmark_set, landmarks, info)
-            draft.objects[image_id] = study.with_label(tag, entry)
-        logger.info("Stored the %s label of %s: %d landmarks", tag, image_id, landmarks.num_placed())
+            if tag == FINAL and (earlier := self._catalogue.label(image_id, FINAL)) is not None:
+                replaced = self._catalogue.label_path(FINAL, image_id, earlier.ext)
+                study = readings.keep_submitted(image_id, study, replaced)
+            if tag is None or (tag == FINAL and not is_of_a_data_set(info)):
+                shelf, path = readings.write(image_id, text, extension, info)
+                entry = label_entry(path, extension, FINAL, landmark_set, landmarks, info)
+                study = study.with_reading(shelf.key, reading_entry(entry, shelf))
+            if tag is not None:
+                path = self._catalogue.label_path(tag, image_id)
+                write_atomic(path, text)
+                self._unlink_label(tag, image_id, LABEL_EXTENSIONS[1:])  # upstream leaves both: either may come back
+                study = study.with_label(tag, label_entry(path, extension, tag, landmark_set, landmarks, info))
+            draft.objects[image_id] = study
+        logger.info("Stored the %s label of %s: %d landmarks", tag or "annotator's", image_id, landmarks.num_placed())
 
     def _unlink_label(self, tag: str, image_id: str, extensions: tuple[str, ...]) -> None:
         for extension in extensions:

@@ -19,6 +19,7 @@ from monailabel_app.datastores.pacs import Pacs, PacsRefusedError, Place
 from monailabel_app.datastores.pacs_images import ImageCache
 from monailabel_app.datastores.pacs_listing import Image, Lister, Listing, is_uid
 from monailabel_app.datastores.pacs_reports import ReportLabel, ReportReader
+from monailabel_app.datastores.readings import reading_entry
 from monailabel_app.datastores.rules import FINAL
 from monailabel_app.errors import NotFoundError, StudiesError
 
@@ -113,11 +114,21 @@ class PacsCatalogue(Catalogue):
         """Where a label's file is or will be."""
         return super().label_path(tag, self.resolve(image_id), extension)
 
-    def note_label(self, image_id: str, label: ReportLabel) -> None:
-        """Note the label of a report that has just been stored, before the next look finds it."""
+    def note_label(self, image_id: str, label: ReportLabel, info: Mapping[str, Any]) -> None:
+        """Note the label of a report that has just been stored, before the next look finds it.
+
+        Args:
+            image_id: the image.
+            label: as it is read from the report.
+            info: what the client notes about it; whose reading it is.
+        """
         with self.transaction() as draft:
+            study = self._kept(image_id, draft.objects[image_id])
             entry = label.write(self.label_path(FINAL, image_id, ".json"))
-            draft.objects[image_id] = draft.objects[image_id].with_label(FINAL, entry)
+            shelf, _ = self.readings.write(image_id, label.text(), ".json", info)
+            reading = entry.model_copy(update={"info": {**entry.info, **info}})
+            study = study.with_reading(shelf.key, reading_entry(reading, shelf))
+            draft.objects[image_id] = study.with_label(FINAL, entry)
 
     def _begin(self) -> None:
         """Start with what an earlier process has noted."""
@@ -193,6 +204,8 @@ class PacsCatalogue(Catalogue):
         entry = noted.labels.get(FINAL)
         if entry != before.labels.get(FINAL):
             return
+        if label is not None:  # somebody else's: the report that counted is a reading of this image
+            noted = self._kept(uid, noted)
         known = {item.name for item in self.sets.all()}
         if label is not None:
             entry = label.write(super().label_path(FINAL, uid, ".json"))
@@ -201,6 +214,12 @@ class PacsCatalogue(Catalogue):
             entry = None
         info = {**noted.image.info, "reports": stamp}
         draft.objects[uid] = noted.with_image_info(info).with_label(FINAL, entry)
+
+    def _kept(self, uid: str, study: Study) -> Study:
+        final = study.labels.get(FINAL)
+        if final is None:
+            return study
+        return self.readings.keep_submitted(uid, study, super().label_path(FINAL, uid, final.ext))
 
     def _is_stale(self, uid: str, study: Study, stamp: str) -> bool:
         if study.image.info.get("reports", "") != stamp:

@@ -42,9 +42,13 @@ class ReportLabel:
     landmark_set: LandmarkSet
     info: dict[str, Any]
 
+    def text(self) -> str:
+        """The label in pixels."""
+        return json_text(pixel_label_document(self.landmarks))
+
     def write(self, path: Path) -> Entry:
         """Write the label in pixels to ``path``; what is noted about it."""
-        write_atomic(path, json_text(pixel_label_document(self.landmarks)))
+        write_atomic(path, self.text())
         entry = label_entry(path, ".json", rules.FINAL, self.landmark_set, self.landmarks, self.info)
         return entry.model_copy(update={"info": {**entry.info, "ts": self.info["ts"]}})
 
@@ -119,10 +123,11 @@ def label_report(
         landmarks: the label.
         landmark_set: its set.
         image: the radiograph; its pixels are not needed.
-        info: what the client notes about it; the person is the ``user`` who is logged in, else the ``client_id``.
+        info: what the client notes about it; the person is the ``annotator`` it names, else the ``user`` who is logged
+            in, else the ``client_id``.
         earlier: the label that counted until now.
     """
-    person = info.get("user") or info.get("client_id") or ""
+    person = info.get("annotator") or info.get("user") or info.get("client_id") or ""
     replaced = []
     if earlier is not None and isinstance(earlier.info.get("report"), dict):
         predecessor = pydicom.Dataset()

@@ -9,20 +9,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from monailabel.interfaces.datastore import Datastore
-
 from lib.landmarks import Landmarks, LandmarkSet
 from lib.radiographs import Identity, PixelSpacing, RadiographHeader, read_identity
 from monailabel_app.datastores import rules
+from monailabel_app.datastores.annotations import Annotations
 from monailabel_app.datastores.archive import write_archive
 from monailabel_app.datastores.catalogue import Catalogue, file_of
 from monailabel_app.datastores.checksums import ImageChecksums, letters
 from monailabel_app.datastores.index import Study
+from monailabel_app.datastores.readings import ANNOTATORS_FOLDER
 from monailabel_app.datastores.rules import FINAL, TAGS
 from monailabel_app.errors import NotFoundError, client_errors
 
 
-class StudiesReading(Datastore):
+class StudiesReading(Annotations):
     """What :class:`~monailabel_app.datastores.local.StudiesFolder` answers; see there.
 
     Args:
@@ -66,6 +66,10 @@ class StudiesReading(Datastore):
         """
         return sorted(self._catalogue.labelled(FINAL))
 
+    def unreadable_labels(self) -> dict[str, str]:
+        """Why files that lie where submitted labels do are ignored, a sentence each by image id."""
+        return self._catalogue.unreadable(FINAL)
+
     def get_unlabeled_images(self, label_tag: str | None = None, labels: list[str] | None = None) -> list[str]:  # noqa: ARG002
         """The ids of the images without a submitted label, sorted."""
         return sorted(self._catalogue.visible().keys() - self._catalogue.labelled(FINAL).keys())
@@ -90,7 +94,7 @@ class StudiesReading(Datastore):
         return self._catalogue.shown().model_dump(mode="json")
 
     def get_dataset_archive(self, limit_cases: int | None = None) -> str:
-        """A ZIP archive of images with a submitted label, these labels and what is noted about them; its path.
+        """A ZIP archive of images with a submitted label, these labels, readings and what is noted of them; its path.
 
         Raises:
             NotFoundError: no image has a submitted label.
@@ -105,6 +109,8 @@ class StudiesReading(Datastore):
             label = self._catalogue.label_path(FINAL, image_id, study.labels[FINAL].ext)
             files.append((self._catalogue.image_path(image_id), f"image/{image_id}{study.image.ext}"))
             files.append((label, f"label/{label.name}"))
+            for shelf, reading, _ in self._catalogue.readings.of(image_id):
+                files.append((reading, f"label/{ANNOTATORS_FOLDER}/{shelf.key}/{reading.name}"))
         metadata = shown.model_copy(update={"objects": kept}).model_dump_json(indent=1)
         return str(write_archive(Path(self._archives.name), files, metadata))
 

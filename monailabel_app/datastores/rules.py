@@ -61,11 +61,16 @@ def _text_fault(text: str) -> str | None:
         return "it begins with a dot"
     if text != text.strip() or text.endswith("."):
         return "it begins or ends with a blank, or ends with a dot"
-    if text.casefold().split(".")[0] in _DEVICES:
+    if is_device(text):
         return "it is the name of a device under Windows"
     if text.casefold().endswith(".mrk"):
         return "it ends with .mrk, as the names of label files do"
     return None
+
+
+def is_device(name: str) -> bool:
+    """Whether a file of that name would be a device under Windows."""
+    return name.casefold().split(".")[0] in _DEVICES
 
 
 def checked_id(image_id: str) -> str:

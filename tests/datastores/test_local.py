@@ -264,6 +264,7 @@ def test_remove_image_and_label(filled: StudiesFolder, studies: Path, upload: Up
         "sub/002.png",
         "labels/final/sub__002.mrk.json",
         "labels/original/sub__002.mrk.json",
+        "labels/annotators/unnamed/1/sub__002.mrk.json",
         "labels/final/001.nii.gz",
     }
 
@@ -355,12 +356,14 @@ def test_archive(filled: StudiesFolder, upload: Upload) -> None:
             "image/001.png",
             "image/sub__002.png",
             "label/001.mrk.json",
+            "label/annotators/unnamed/1/001.mrk.json",
+            "label/annotators/unnamed/1/sub__002.mrk.json",
             "label/sub__002.mrk.json",
             "metadata.json",
         ]
         assert json.loads(archive.read("metadata.json"))["objects"].keys() == {"001", "sub__002"}
     with zipfile.ZipFile(filled.get_dataset_archive(1)) as archive:
-        assert len(archive.namelist()) == 3
+        assert len(archive.namelist()) == 4
 
 
 def test_import_studies_in_one_go(store: StudiesFolder, studies: Path, tmp_path: Path) -> None:

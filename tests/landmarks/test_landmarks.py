@@ -1,13 +1,14 @@
 """The landmarks of one radiograph: states, order, borders."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib.landmarks import Landmark, Landmarks, LandmarksError, State
+from lib.landmarks import Landmark, Landmarks, LandmarksError, Predicted, Region, State
 
 coordinates = st.floats(-1e4, 1e4) | st.just(math.nan)
 
@@ -74,3 +75,26 @@ def test_the_image_ends_half_a_pixel_beyond_the_outer_centres(x, y, inside):
             landmarks.check_inside(5, 10)
         landmarks.clipped(5, 10).check_inside(5, 10)
     assert Landmarks((Landmark("M", state=State.MISSING),)).clipped(5, 10)["M"].state is State.MISSING
+
+
+@pytest.mark.parametrize(
+    ("radius", "ellipse"),
+    [
+        (0.0, (2.0, 1.0, 0.0)),
+        (-1.0, (2.0, 1.0, 0.0)),
+        (math.nan, (2.0, 1.0, 0.0)),
+        (2.0, (math.inf, 1.0, 0.0)),
+        (2.0, (2.0, 0.0, 0.0)),
+        (2.0, (2.0, 1.0, math.nan)),
+    ],
+)
+def test_a_region_has_lengths_and_an_angle(radius, ellipse):
+    with pytest.raises(LandmarksError, match="A region has lengths above 0 and an angle, not "):
+        Region(radius, ellipse)
+
+
+def test_a_prediction_stays_as_it_was_when_its_landmark_moves():
+    region = Region(14.2, (16.0, 10.1, -35.0))
+    moved = replace(Landmark("A", 1.0, 2.0, predicted=Predicted(1.0, 2.0, "ceph 3", region, True)), x=5.0)
+    assert moved.predicted == Predicted(1.0, 2.0, "ceph 3", region, check=True)
+    assert Predicted(1.0, 2.0) == Predicted(1.0, 2.0, "", None, check=False)

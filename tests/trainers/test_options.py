@@ -33,6 +33,7 @@ def test_the_models_defaults_hold_where_a_request_says_nothing():
         # what viewers send along
         ({"client_id": "slicer", "model": "x", "dataset": "SmartCacheDataset", "name": "../x"}, {}),
         ({"tracking": ["mlflow", "none"], "amp": "bf16"}, {"tracking": "mlflow", "amp": "bf16"}),
+        ({"target": ["median", "last", "mean"]}, {"target": "median"}),
     ],
 )
 def test_requests(request_, expected):
@@ -50,6 +51,7 @@ def test_requests(request_, expected):
         ({"ema_decay": 1.0}, r"'ema_decay' cannot be 1\.0"),
         ({"gate_confidence": 0.4}, r"'gate_confidence' cannot be 0\.4"),
         ({"amp": "fp8"}, "'amp' cannot be 'fp8': Input should be 'auto', 'bf16', 'fp16' or 'off'"),
+        ({"target": "best"}, "'target' cannot be 'best': Input should be 'last', 'mean' or 'median'"),
         ({"max_epochs": "many"}, "'max_epochs' cannot be 'many': Input should be a valid integer"),
         ({"max_epochs": 1.5}, "'max_epochs' cannot be 1.5"),
         ({"train_batch_size": -1}, "'train_batch_size' cannot be -1"),
@@ -77,6 +79,7 @@ def test_what_a_viewers_table_shows():
     shown = DEFAULTS.choices()
     assert shown["optimizer"] == ["adamw", "adam"]
     assert shown["amp"] == ["auto", "bf16", "fp16", "off"]
+    assert shown["target"] == ["last", "mean", "median"]
     assert shown["max_epochs"] == 7
     assert TrainOptions.from_request(shown, TrainOptions()).optimizer == "adamw"
 

@@ -2,10 +2,14 @@
 
 import json
 import logging
+import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from lib.formats import json_text
+from lib.formats.pixel_labels import pixel_label_document
 from lib.landmarks import Landmark, Landmarks, LandmarkSet, State
 from lib.radiographs import PixelSpacing, SpacingSource
 from lib.trainers.samples import NotEnoughLabelsError, labelled_samples
@@ -59,6 +63,68 @@ def test_only_submitted_labels_of_this_set_that_say_something(tmp_path, caplog):
     assert [sample["id"] for sample in samples] == ids[4:]
     assert f"'{ids[2]}' does not train: The label is not a JSON file" in caplog.text
     assert f"'{ids[3]}' does not train: " in caplog.text
+
+
+def submit(studies, image, landmarks, annotator, tmp_path):
+    path = tmp_path / "label.json"
+    path.write_text(json_text(pixel_label_document(landmarks)))
+    studies.save_label(image, path, "final", {"annotator": annotator})
+
+
+def shifted(label, by, states=()):
+    """The label moved to the right; the first landmarks in these states instead."""
+    items = [replace(item, x=item.x + by) for item in label]
+    items[: len(states)] = [Landmark(item.name, state=state) for item, state in zip(label, states, strict=False)]
+    return Landmarks(tuple(items))
+
+
+@pytest.mark.parametrize(("target", "by"), [("last", 1.0), ("mean", 3.0), ("median", 2.0)])
+def test_several_annotators_as_one_target(tmp_path, target, by):
+    studies = phantom_folder(tmp_path / "studies", 3)
+    first, second, third = studies.list_images()
+    label = studies.landmarks(first)
+    for annotator, shift in (("ada", 6.0), ("bob", 2.0), ("cy", 1.0)):
+        submit(studies, first, shifted(label, shift), annotator, tmp_path)
+    submit(studies, second, shifted(studies.landmarks(second), 4.0), "ada", tmp_path)  # alone
+    before = studies.landmarks(third).points()
+    samples = labelled_samples(studies, CEPH, target)
+    np.testing.assert_allclose(samples[0]["label"] - label.points(), [(by, 0)] * len(label), atol=1e-3)
+    np.testing.assert_allclose(samples[1]["label"], studies.landmarks(second).points(), atol=1e-3)
+    np.testing.assert_allclose(samples[2]["label"], before, atol=1e-3)  # came with the data set: nobody has read it
+
+
+def test_what_most_call_missing_and_what_nobody_speaks_of(tmp_path):
+    studies = phantom_folder(tmp_path / "studies", 3)
+    image = studies.list_images()[0]
+    label = studies.landmarks(image)
+    undefined, missing = State.UNDEFINED, State.MISSING
+    submit(studies, image, shifted(label, 0.0, [missing, missing, undefined]), "ada", tmp_path)
+    submit(studies, image, shifted(label, 0.0, [missing, undefined]), "bob", tmp_path)
+    submit(studies, image, label, "cy", tmp_path)
+    found = labelled_samples(studies, CEPH, "mean")[0]["label"]
+    assert np.isnan(found[0]).all()  # two of three
+    np.testing.assert_allclose(found[1:], label.points()[1:], atol=1e-3)  # a tie, and one who has not marked it
+
+
+def test_a_data_sets_label_fills_what_its_readers_have_not_marked(tmp_path):
+    studies = phantom_folder(tmp_path / "studies", 3)
+    image = studies.list_images()[0]
+    label = studies.landmarks(image)
+    few = Landmarks(
+        tuple(
+            Landmark(item.name, 5.0, 6.0)
+            if item.name == "Sella"
+            else replace(item, state=State.UNDEFINED, x=math.nan, y=math.nan)
+            for item in label
+        )
+    )
+    path = tmp_path / "label.json"
+    path.write_text(json_text(pixel_label_document(few)))
+    studies.save_reading(image, path, {"annotator": "ada"})
+    found = labelled_samples(studies, CEPH, "median")[0]["label"]
+    np.testing.assert_allclose(found[0], (5, 6), atol=1e-3)
+    np.testing.assert_allclose(found[1:], label.points()[1:], atol=1e-3)
+    np.testing.assert_allclose(labelled_samples(studies, CEPH)[0]["label"], label.points(), atol=1e-3)
 
 
 def test_what_is_not_annotated_is_nan_and_unknown_millimetres_too(tmp_path):
