@@ -15,7 +15,7 @@ from monailabel.interfaces.tasks.infer_v2 import InferTask
 from monailabel.interfaces.tasks.strategy import Strategy
 from monailabel.interfaces.tasks.train import TrainTask
 
-from lib.activelearning import First, LeastShown
+from lib.activelearning import DESCRIPTIONS, NEED_SCORES, Known, NextSample, Worklist
 from lib.checkpoints import ModelFileError
 from lib.configs import ConfigError, TaskConfig, choose_models
 from lib.infers import InferError
@@ -29,6 +29,7 @@ from monailabel_app.datastores.opening import check_studies, open_studies
 from monailabel_app.datastores.rules import ORIGINAL, checked_tag
 from monailabel_app.errors import ClientError, NotFoundError, client_errors
 from monailabel_app.routes import install_routes
+from monailabel_app.scoring import BackgroundScoring
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +54,10 @@ class FARNetApp(MONAILabelApp):
             description="Anatomical landmarks on radiographs: predict, correct, submit, retrain",
             version=VERSION,
         )
+        self.scoring = BackgroundScoring(
+            {name: config.scoring(self._infers[name], self._datastore.folder) for name, config in self.configs.items()},
+            self.datastore,
+        )
 
     # --- what there is -------------------------------------------------------------------------------------------
 
@@ -72,11 +77,11 @@ class FARNetApp(MONAILabelApp):
 
     def init_strategies(self) -> dict[str, Strategy]:
         """How the next radiograph is chosen."""
-        return {"first": First(), "random": LeastShown()}
+        return {name: NextSample(name, self._known) for name in DESCRIPTIONS}
 
     def init_batch_infer(self) -> Callable[..., Any]:
         """Predict all images."""
-        return BatchPrediction()
+        return BatchPrediction(lambda model: str(self._infers[model].card().version))
 
     def on_init_complete(self) -> None:
         """Called by the server only: put our routes in front of upstream's."""
@@ -162,7 +167,8 @@ class FARNetApp(MONAILabelApp):
                 f"A prediction can be stored as '{ORIGINAL}' only: '{tag}' is what a person has submitted."
             )
         file = image if is_file else studies.get_image_uri(image)
-        path, params = task({**asked, "image": file, "skip_writer": False})
+        with self.scoring.waiting():
+            path, params = task({**asked, "image": file, "skip_writer": False})
         label = path
         if asked.get("save_label") and not is_file:
             info = {"model": asked["model"], "version": params["version"], "params": params}
@@ -181,10 +187,32 @@ class FARNetApp(MONAILabelApp):
         Raises:
             NotFoundError: an unknown strategy.
         """
-        strategy = request.get("strategy") or "random"
-        if strategy not in self._strategies:
-            raise NotFoundError(f"There is no strategy '{strategy}': this server has {', '.join(self._strategies)}.")
-        return self._strategies[strategy](request, self._datastore) or {}
+        strategy = self.checked_strategy(request.get("strategy"))
+        found = self._strategies[strategy]({**request, "strategy": strategy}, self._datastore)
+        return found or {"message": Worklist.of(self._datastore).end()}
+
+    def checked_strategy(self, name: object) -> str:
+        """The name of a strategy; the default where none is named.
+
+        Raises:
+            NotFoundError: there is none of that name.
+        """
+        if not name:
+            return next(iter(DESCRIPTIONS))
+        if not isinstance(name, str) or name not in self._strategies:
+            raise NotFoundError(f"There is no strategy '{name}': this server has {', '.join(self._strategies)}.")
+        return name
+
+    def _known(self, request: Mapping[str, Any]) -> Known:
+        """What is known of the radiographs now; what is not will be, next time."""
+        asked = request.get("model")
+        names = [asked] if asked in self.configs else list(self.configs)
+        model = next((name for name in names if self._infers[name].is_valid()), None)
+        if model is None or request["strategy"] not in NEED_SCORES:
+            return Known({})
+        self.scoring.want(model, disagreement=request["strategy"] == "disagreement")
+        card = self._infers[model].card()
+        return Known(self.scoring.scoring[model].file.scores(card), f"{model} {card.version}")
 
 
 def _configured(conf: Mapping[str, str], model_dir: Path, studies: str) -> dict[str, TaskConfig]:

@@ -11,25 +11,36 @@ from monailabel.interfaces.datastore import Datastore, DefaultLabelTag
 from monailabel.interfaces.tasks.batch_infer import BatchInferTask, run_infer_task
 from tqdm import tqdm
 
+from monailabel_app.preannotation import without_prediction
+
 logger = logging.getLogger(__name__)
 
 
 class BatchPrediction(BatchInferTask):
-    """One image after the other; a bad one costs a sentence, not the batch.
+    """One image after the other; a bad one costs a sentence, not the batch, and what is there already stays.
 
     Upstream divides by the number of GPUs and so fails on every server without one, and a single unreadable image
     ends it.
+
+    Args:
+        version: gives the version of a model's weights.
     """
+
+    def __init__(self, version: Callable[[str], str]) -> None:
+        self.version = version
 
     def __call__(
         self, request: Mapping[str, Any], datastore: Datastore, infer: Callable[..., dict[str, Any]]
     ) -> dict[str, Any]:
-        """Predict and store as ``original`` labels.
+        """Predict and store as ``original`` labels; with ``redo`` also where this version's prediction is stored.
 
         Returns:
             For each image id the answer, or ``{"error": sentence}``.
         """
         images = sorted(self.get_images(request, datastore))
+        if request.get("redo") is not True:
+            model = str(request["model"])
+            images = without_prediction(datastore, images, model, self.version(model))
         limit = int(request.get("max_batch_size", 0))
         images = images[:limit] if limit > 0 else images
         tag = request.get("label_tag", DefaultLabelTag.ORIGINAL.value)

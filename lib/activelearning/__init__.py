@@ -1,7 +1,22 @@
-"""Strategies that choose the next radiograph to annotate."""
+"""Active learning: which radiograph next, and what the model in use makes of each."""
 
-from monailabel.tasks.activelearning.first import First
+from lib.activelearning.next_sample import DESCRIPTIONS, NEED_SCORES, Known, NextSample
+from lib.activelearning.scores import FOLDER, Score, ScoreFile
+from lib.activelearning.scoring import Progress, Scoring
+from lib.activelearning.worklist import Decision, DecisionError, Verdict, Worklist
 
-from lib.activelearning.least_shown import LeastShown
-
-__all__ = ["First", "LeastShown"]
+__all__ = [
+    "DESCRIPTIONS",
+    "FOLDER",
+    "NEED_SCORES",
+    "Decision",
+    "DecisionError",
+    "Known",
+    "NextSample",
+    "Progress",
+    "Score",
+    "ScoreFile",
+    "Scoring",
+    "Verdict",
+    "Worklist",
+]

@@ -7,11 +7,14 @@ from lib.checkpoints.held_out import HeldOutErrors
 from lib.checkpoints.history import Change
 from lib.checkpoints.model_file import (
     ModelFileError,
+    Trained,
     build_network,
     load_model,
+    load_trained,
     read_card,
     read_held_out,
     save_model,
+    with_trust,
 )
 from lib.checkpoints.version import UnknownVersionError, Version, VersionError
 from lib.checkpoints.versions import ModelVersions
@@ -22,6 +25,7 @@ __all__ = [
     "ModelCard",
     "ModelFileError",
     "ModelVersions",
+    "Trained",
     "TrainingData",
     "UnknownVersionError",
     "Version",
@@ -31,7 +35,9 @@ __all__ = [
     "compare_versions",
     "describe_version",
     "load_model",
+    "load_trained",
     "read_card",
     "read_held_out",
     "save_model",
+    "with_trust",
 ]

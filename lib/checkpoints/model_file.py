@@ -1,11 +1,12 @@
-"""Reading and writing model files: ``{"model": state dict, "card": plain data, "held_out": plain data}``.
+"""Reading and writing model files: ``{"model": state dict, "card", "held_out", "trust": plain data}``.
 
-torch loads them as weights only; ``held_out`` may be absent.
+torch loads them as weights only; ``held_out`` and ``trust`` may be absent.
 """
 
 from __future__ import annotations
 
 import io
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,28 @@ from torch import Tensor
 
 from lib.checkpoints.card import ModelCard
 from lib.checkpoints.held_out import HeldOutErrors
+from lib.confidence import Trust
 from lib.formats.files import write_atomic
 from lib.networks import FARNet
 
 
 class ModelFileError(ValueError):
     """A model file that cannot be used; one sentence that names it and the reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A model file, read at once.
+
+    Args:
+        network: on the CPU, in float32 and evaluation mode.
+        card: what it is.
+        trust: how far it can be trusted; of a file that does not say, not calibrated.
+    """
+
+    network: FARNet
+    card: ModelCard
+    trust: Trust
 
 
 def build_network(card: ModelCard) -> FARNet:
@@ -35,6 +52,7 @@ def save_model(
     *,
     half: bool = False,
     held_out: HeldOutErrors | None = None,
+    trust: Trust | None = None,
 ) -> None:
     """Write a model file; who reads it meanwhile sees the old one or the new one, never a part.
 
@@ -44,15 +62,31 @@ def save_model(
         card: what it is.
         half: store convolution weights as float16, for half the size; the rest stays float32.
         held_out: its errors on the held-out images.
+        trust: its calibration and the shape of its training labels.
     """
     stored = {key: _stored(value, half) for key, value in state.items()}
     buffer = io.BytesIO()
     content = {"model": stored, "card": card.model_dump(mode="json")}
     if held_out is not None:
         content["held_out"] = held_out.model_dump(mode="json")
+    if trust is not None:
+        content["trust"] = trust.model_dump(mode="json")
     torch.save(content, buffer)
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     write_atomic(path, buffer.getvalue())
+
+
+def with_trust(path: str | Path, trust: Trust, version: str | None = None) -> bytes:
+    """The content of a model file with another calibration, and another version where one is given.
+
+    Raises:
+        ModelFileError: no such file, not a model file of this project.
+    """
+    content = _read(Path(path), weights=True)
+    card = content["card"] if version is None else {**content["card"], "version": version}
+    buffer = io.BytesIO()
+    torch.save({**content, "card": card, "trust": trust.model_dump(mode="json")}, buffer)
+    return buffer.getvalue()
 
 
 def _stored(value: Tensor, half: bool) -> Tensor:
@@ -100,7 +134,18 @@ def load_model(path: str | Path) -> tuple[FARNet, ModelCard]:
     """The network of a model file, on the CPU, in float32 and evaluation mode, and its card.
 
     Raises:
-        ModelFileError: no such file, not a model file of this project, or weights that do not fit its card.
+        ModelFileError: as :func:`load_trained`.
+    """
+    trained = load_trained(path)
+    return trained.network, trained.card
+
+
+def load_trained(path: str | Path) -> Trained:
+    """A model file.
+
+    Raises:
+        ModelFileError: no such file, not a model file of this project, weights that do not fit its card, or a
+            calibration that does not fit its landmarks.
     """
     content = _read(Path(path), weights=True)
     card = _parse_card(content, Path(path))
@@ -109,7 +154,7 @@ def load_model(path: str | Path) -> tuple[FARNet, ModelCard]:
         network.load_state_dict(content["model"])
     except (RuntimeError, KeyError, AttributeError, TypeError) as error:
         raise ModelFileError(f"{path}: the weights do not fit the network that the card describes.") from error
-    return network.eval(), card
+    return Trained(network.eval(), card, _parse_trust(content, card, Path(path)))
 
 
 def _read(path: Path, *, weights: bool = False) -> dict[str, Any]:
@@ -128,6 +173,16 @@ def _read(path: Path, *, weights: bool = False) -> dict[str, Any]:
     if not isinstance(content, dict) or "model" not in content or "card" not in content:
         raise ModelFileError(f"{path} is not a model file of this project: it has no card.")
     return content
+
+
+def _parse_trust(content: dict[str, Any], card: ModelCard, path: Path) -> Trust:
+    try:
+        trust = Trust.model_validate(content.get("trust") or {})
+        if trust.size not in (None, len(card.landmark_set)):
+            raise ValueError("it is for another number of landmarks")
+    except ValueError as error:  # pydantic's is one
+        raise ModelFileError(f"{path}: its calibration is not valid.") from error
+    return trust
 
 
 def _parse_card(content: dict[str, Any], path: Path) -> ModelCard:

@@ -15,7 +15,7 @@ from typing import IO, Any
 from lib.checkpoints.card import ModelCard
 from lib.checkpoints.held_out import HeldOutErrors
 from lib.checkpoints.history import Action
-from lib.checkpoints.model_file import ModelFileError, load_model, read_card, read_held_out
+from lib.checkpoints.model_file import ModelFileError, Trained, load_trained, read_card, read_held_out
 from lib.networks import FARNet
 
 
@@ -64,14 +64,18 @@ class Version:
             raise VersionError(f"Version '{self.version}' cannot be used: {self.fault}")
         return self.card
 
-    def network(self) -> FARNet:
-        """Its network, see :func:`~lib.checkpoints.model_file.load_model`.
+    def trained(self) -> Trained:
+        """Everything in its file, see :func:`~lib.checkpoints.model_file.load_trained`.
 
         Raises:
             VersionError: the file is damaged.
         """
         with self._as_version_error():
-            return load_model(self.path)[0]
+            return load_trained(self.path)
+
+    def network(self) -> FARNet:
+        """Its network; errors as :meth:`trained`."""
+        return self.trained().network
 
     def held_out(self) -> HeldOutErrors | None:
         """Its errors on the held-out images, where the file has them.

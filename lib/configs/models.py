@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from lib.activelearning import ScoreFile, Scoring
 from lib.checkpoints import ModelCard, ModelVersions
 from lib.configs.presets import PRESETS, Preset
 from lib.infers.landmarks import LandmarkInferTask
@@ -82,6 +83,15 @@ class TaskConfig:
     def infer_task(self) -> LandmarkInferTask:
         """The task that predicts."""
         return LandmarkInferTask(self.name, self.paths, self.landmark_set)
+
+    def scoring(self, task: LandmarkInferTask, studies: Path) -> Scoring:
+        """What keeps the scores of a folder of studies.
+
+        Args:
+            task: predicts.
+            studies: the folder.
+        """
+        return Scoring(task, self.versions, ScoreFile(studies, self.name))
 
     def train_task(self, *, progress: bool = False) -> LandmarkTrainTask:
         """The task that trains."""

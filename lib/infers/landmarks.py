@@ -8,22 +8,24 @@ import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from monai.inferers import Inferer, SimpleInferer
 from monailabel.interfaces.tasks.infer_v2 import InferType
 from monailabel.tasks.infer.basic_infer import BasicInferTask
-from torch import nn
+from torch import Tensor, nn
 
-from lib.checkpoints import ModelCard, ModelFileError, load_model, read_card
+from lib.checkpoints import ModelCard, ModelFileError, Trained, load_trained, read_card
 from lib.formats import SHAPES, json_text, markups_document, result_document
-from lib.landmarks import Landmarks, LandmarkSet, Predicted
-from lib.networks import DeviceError, channels_last, choose_device
-from lib.radiographs import PixelSpacing, RadiographHeader
-from lib.transforms import DecodeLandmarksd, FitToInputd, LoadRadiographd, rescale_points
+from lib.infers.prediction import Prediction, prediction_of
+from lib.landmarks import LandmarkSet
+from lib.networks import DeviceError, FARNet, channels_last, choose_device
+from lib.radiographs import PixelSpacing
+from lib.transforms import ExamineMapsd, FitToInputd, LoadRadiographd
 
 logger = logging.getLogger(__name__)
 
@@ -38,21 +40,17 @@ class InferError(ValueError):
     """A request that cannot be answered; one sentence."""
 
 
-@dataclass(frozen=True, slots=True)
-class Prediction:
-    """What a model says of one radiograph.
+class AllMaps(nn.Module):
+    """A network whose answer is everything that a prediction is judged by: ``pred``, ``coarse`` and ``features``."""
 
-    Args:
-        landmarks: in pixels of the file as stored.
-        header: the radiograph's header.
-        pixel_spacing: millimetres on the patient: the user's where given, otherwise the file's.
-        card: the model.
-    """
+    def __init__(self, network: FARNet) -> None:
+        super().__init__()
+        self.network = network
 
-    landmarks: Landmarks
-    header: RadiographHeader
-    pixel_spacing: PixelSpacing
-    card: ModelCard
+    def forward(self, image: Tensor) -> dict[str, Tensor]:
+        """See :meth:`~lib.networks.FARNet.details`."""
+        fine, coarse, features = self.network.details(image)
+        return {"pred": fine, "coarse": coarse, "features": features}
 
 
 class LandmarkInferTask(BasicInferTask):
@@ -79,7 +77,7 @@ class LandmarkInferTask(BasicInferTask):
         self.name = name
         self.landmark_set = landmark_set
         self._lock = threading.Lock()
-        self._loaded: dict[str, tuple[FileKey, nn.Module, ModelCard]] = {}
+        self._loaded: dict[str, tuple[FileKey, Trained]] = {}
         self._cards: dict[FileKey, ModelCard | ModelFileError] = {}
 
     def is_valid(self) -> bool:
@@ -148,13 +146,13 @@ class LandmarkInferTask(BasicInferTask):
     def pre_transforms(self, data: Any = None) -> list[Callable[..., Any]]:
         """Read the file, stretch it to the network's input.
 
-        The network and its card are chosen here for the whole request: whatever is published meanwhile may have another
-        input size, and the points would be scaled by the wrong one.
+        The model is chosen here for the whole request: whatever is published meanwhile may have another input size, and
+        the points would be scaled by the wrong one.
         """
         card = self.card()
         if data is not None:
-            data["network"], card = self._in_use(data["device"])
-            data["card"] = card
+            data["trained"] = self.in_use(data["device"])
+            card = data["trained"].card
         return [LoadRadiographd(), FitToInputd(card.input_size)]
 
     def inferer(self, data: Any = None) -> Inferer:
@@ -164,11 +162,12 @@ class LandmarkInferTask(BasicInferTask):
     def run_detector(self, data: dict[str, Any], convert_to_batch: bool = True, device: str = "cuda") -> dict[str, Any]:
         """Upstream's detectors find boxes; heat maps come from the plain inferer."""
         result: dict[str, Any] = self.run_inferer(data, convert_to_batch, device)
+        result.update(result.pop(self.output_label_key))  # of AllMaps
         return result
 
     def post_transforms(self, data: Any = None) -> list[Callable[..., Any]]:
-        """Decode the heat maps."""
-        return [DecodeLandmarksd((data["card"] if data else self.card()).codec())]
+        """Decode the heat maps, and see what they tell of how sure they are."""
+        return [ExamineMapsd((data["trained"].card if data else self.card()).codec())]
 
     def writer(self, data: dict[str, Any], extension: Any = None, dtype: Any = None) -> tuple[str, dict[str, Any]]:
         """Write the markups file and the JSON.
@@ -187,42 +186,39 @@ class LandmarkInferTask(BasicInferTask):
         handle, path = tempfile.mkstemp(suffix=".mrk.json")
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(json_text(document))
-        return path, result_document(found.landmarks, found.header, found.pixel_spacing, self.name, found.card.version)
+        version = found.card.version
+        return path, result_document(
+            found.landmarks, found.header, found.pixel_spacing, self.name, version, found.trust
+        )
 
     def prediction(self, data: Mapping[str, Any]) -> Prediction:
-        """Landmarks in pixels of the file from the decoded heat maps in ``data``."""
-        header: RadiographHeader = data["header"]
-        card: ModelCard = data["card"]
-        size = (header.height, header.width)
-        points = rescale_points(data["pred"].cpu().double(), card.input_size, size).numpy()
-        scores = [round(float(score), 4) for score in data["score"].cpu()]
-        landmarks = Landmarks.from_points(card.landmark_set.names, points, scores).clipped(*size)
-        model = f"{self.name} {card.version}"
-        landmarks = Landmarks(tuple(replace(item, predicted=Predicted(item.x, item.y, model)) for item in landmarks))
-        stated = data.get("pixel_spacing")
+        """Landmarks in pixels of the file from the examined heat maps in ``data``."""
+        header, trained, stated = data["header"], data["trained"], data.get("pixel_spacing")
         try:
             spacing = PixelSpacing.from_dict(stated) if stated else header.pixel_spacing
         except ValueError as error:
             raise InferError(str(error)) from error
-        return Prediction(landmarks, header, spacing, card)
+        features = data["features"].float().cpu().numpy().astype(np.float32)
+        return prediction_of(data["evidence"], features, header, spacing, trained.card, trained.trust, self.name)
 
     def _get_network(self, device: str, data: Any) -> nn.Module:
         """The network that this request began with."""
-        network: nn.Module = data["network"] if data is not None else self._in_use(device)[0]
-        return network
+        trained: Trained = data["trained"] if data is not None else self.in_use(device)
+        return AllMaps(trained.network)
 
-    def _in_use(self, device: str) -> tuple[nn.Module, ModelCard]:
-        """The network of the file in use, loaded once for a device and version, while other requests wait."""
+    def in_use(self, device: str) -> Trained:
+        """The model of the file in use, loaded once for a device and version, while other requests wait."""
         with self._lock:
             key = self._file_key()
             cached = self._loaded.get(device)
             if cached is None or cached[0] != key:
-                trained, card = load_model(key[0])
-                self._check_set(card, key[0])
-                network = channels_last(trained.fused()).to(torch.device(device))
-                logger.info("Model '%s' version %s loaded on %s", self.name, card.version, device)
-                self._loaded[device] = cached = (key, network, card)
-            return cached[1], cached[2]
+                trained = load_trained(key[0])
+                self._check_set(trained.card, key[0])
+                network = trained.network.fused().to(torch.device(device))
+                channels_last(network)
+                logger.info("Model '%s' version %s loaded on %s", self.name, trained.card.version, device)
+                self._loaded[device] = cached = (key, replace(trained, network=network))
+            return cached[1]
 
     def clear_cache(self) -> None:
         """Forget loaded networks."""

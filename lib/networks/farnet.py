@@ -74,12 +74,22 @@ class FARNet(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         """Draw the heat maps; shapes stand in the class."""
+        fine, coarse, _ = self.details(image)
+        return (fine, coarse) if self.training else fine
+
+    def details(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """What :meth:`forward` draws, and what it is drawn from.
+
+        Returns:
+            fine (B, N, H, W) and coarse (B, N, H / 2, W / 2) heat maps, and features (B, C): the mean over the image of
+            what the encoder's deepest level sees, by which images can be told alike or not.
+        """
         check_input_size(image.shape[-2], image.shape[-1])
         image = (image - self.mean.to(image.dtype)) / self.std.to(image.dtype)  # one channel becomes three here
-        aggregated = self.aggregation(self.encoder(image))
+        levels = self.encoder(image)
+        aggregated = self.aggregation(levels)
         coarse: Tensor = self.coarse_head(aggregated)
-        fine: Tensor = self.refinement(image, aggregated, coarse)
-        return (fine, coarse) if self.training else fine
+        return self.refinement(image, aggregated, coarse), coarse, levels[-1].mean(dim=(-2, -1))
 
     def fused(self) -> FARNet:
         """A copy for inference whose heads are one convolution each; the same heat maps up to rounding."""

@@ -13,9 +13,11 @@ import torch
 from monai.data import DataLoader
 from monai.utils import set_determinism
 
-from lib.checkpoints import HeldOutErrors, ModelCard, ModelVersions, read_held_out
+from lib.checkpoints import HeldOutErrors, ModelCard, ModelVersions, load_model, read_held_out, with_trust
+from lib.formats.files import write_atomic
 from lib.networks import channels_last
 from lib.radiographs import RadiographError
+from lib.trainers.calibrate import calibrated, examined, shape_of
 from lib.trainers.distributed import Worker
 from lib.trainers.gate import judge
 from lib.trainers.lock import TrainingStoppedError
@@ -161,6 +163,7 @@ class RunInProcess:
             self.in_use, served = now, None  # somebody has published or rolled back meanwhile
             served = self._measured()
         if best.found is not None:
+            self._calibrate(best.found)
             self._judge(best.found, served)
         if diverged is not None:
             return self.log.ended("failed", str(diverged), best)
@@ -170,6 +173,19 @@ class RunInProcess:
         training.state.path.unlink(missing_ok=True)
         shutil.rmtree(self.plan.folder / CACHE_FOLDER, ignore_errors=True)
         return self.log.ended("finished", None, best)
+
+    def _calibrate(self, candidate: ModelCard) -> None:
+        """Put into the candidate's file what its confidence is worth."""
+        network, _ = load_model(self.training.best.path)
+        network = channels_last(network.fused()).to(self.worker.device)  # type: ignore[assignment]
+        trust = shape_of([sample["label"] for sample in self.plan.train])
+        learnt = set() if candidate.data is None else set(candidate.data.train)
+        held_out = self.training.held_out(candidate.input_size)
+        samples = (held_out[index] for index in range(len(held_out)))
+        unseen = [sample for sample in samples if self.plan.fingerprints[str(sample["id"])] not in learnt]
+        trust = calibrated(trust, examined(network, candidate, trust, unseen, self.plan.groups))
+        write_atomic(self.training.best.path, with_trust(self.training.best.path, trust))
+        self.log.note(trust.note)
 
     def _judge(self, candidate: ModelCard, served: Served | None) -> None:
         best, confidence = self.training.best, self.plan.options.gate_confidence

@@ -1,4 +1,4 @@
-"""From heat maps to landmarks in pixels of the network's input."""
+"""From heat maps to landmarks in pixels of the network's input, and to what the maps tell of them."""
 
 from __future__ import annotations
 
@@ -8,19 +8,26 @@ from typing import Any
 from monai.config import KeysCollection
 from monai.transforms import MapTransform
 
-from lib.heatmaps import HeatmapCodec
+from lib.heatmaps import HeatmapCodec, examine
 
 
-class DecodeLandmarksd(MapTransform):
-    """Replace heat maps (N, h, w) by points (N, 2) in pixels of the input, and add ``score``, (N,) from 0 to 1."""
+class ExamineMapsd(MapTransform):
+    """Replace fine heat maps (N, h, w) by points (N, 2) in pixels of the input.
 
-    def __init__(self, codec: HeatmapCodec, keys: KeysCollection = "pred") -> None:
+    Adds ``evidence``, the :class:`~lib.heatmaps.Evidence` of the maps; the coarse ones are taken from ``coarse``,
+    (N, h / 2, w / 2).
+    """
+
+    def __init__(self, codec: HeatmapCodec, coarse_key: str = "coarse", keys: KeysCollection = "pred") -> None:
         super().__init__(keys)
         self.codec = codec
+        self.coarse_key = coarse_key
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """Apply to a sample."""
         result = dict(data)
+        coarse = result.pop(self.coarse_key)
         for key in self.key_iterator(result):
-            result[key], result["score"] = self.codec.decode(result[key])
+            result["evidence"] = examine(result[key], coarse, self.codec)
+            result[key] = result["evidence"].points
         return result

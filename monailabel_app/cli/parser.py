@@ -23,7 +23,23 @@ from lib.trainers.lock import TrainingRunningError, TrainingStoppedError
 from lib.trainers.samples import NotEnoughLabelsError
 from lib.trainers.split import SplitError
 from lib.trainers.training import DivergedError
-from monailabel_app.cli import evaluate, import_, labels, models, phantoms, predict, runs, serve, split, train
+from monailabel_app.cli import (
+    calibrate,
+    check,
+    evaluate,
+    import_,
+    labels,
+    models,
+    next_,
+    observers,
+    phantoms,
+    preannotate,
+    predict,
+    runs,
+    serve,
+    split,
+    train,
+)
 from monailabel_app.cli.common import UsageError
 from monailabel_app.errors import ClientError
 
@@ -71,7 +87,10 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("-v", "--verbose", action="store_true", help="log what happens")
     commands = parser.add_subparsers(title="commands", dest="command", required=True, metavar="COMMAND")
-    for command in (serve, import_, phantoms, train, predict, evaluate, split, runs, labels, models):
+    for command in (
+        *(serve, import_, phantoms, train, predict, evaluate, check, split, runs, labels, observers, models),
+        *(next_, preannotate, calibrate),
+    ):
         command.add_parser(commands)
     return parser
 

@@ -69,7 +69,8 @@ def run(options: argparse.Namespace) -> int:
 def _write(found: Prediction, task: LandmarkInferTask, stem: Path) -> None:
     title = f"{task.name} landmarks"
     document = markups_document(found.landmarks, found.header.geometry, title=title, landmark_set=task.landmark_set)
-    result = result_document(found.landmarks, found.header, found.pixel_spacing, task.name, found.card.version)
+    version = found.card.version
+    result = result_document(found.landmarks, found.header, found.pixel_spacing, task.name, version, found.trust)
     write_atomic(f"{stem}.mrk.json", json_text(document))
     write_atomic(f"{stem}.json", json_text(result))
     pixels = read_radiograph(found.header.path).pixels

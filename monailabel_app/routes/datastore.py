@@ -60,5 +60,7 @@ def put_label(
 
 
 def _with_user(info: dict[str, Any], user: User) -> dict[str, Any]:
-    """Who is logged in; without a login MONAI Label calls everybody 'admin', which says nothing."""
-    return {**info, "user": user.username} if settings.MONAI_LABEL_AUTH_ENABLE and user.username else info
+    """Who is logged in, in whose name alone labels are kept then; without a login everybody is called 'admin'."""
+    if not (settings.MONAI_LABEL_AUTH_ENABLE and user.username):
+        return info
+    return {**{key: value for key, value in info.items() if key != "annotator"}, "user": user.username}

@@ -16,11 +16,12 @@ from monailabel.interfaces.tasks.batch_infer import BatchInferImageType
 from lib.radiographs import EXTENSIONS
 from monailabel_app.datastores.rules import MAX_IMAGE_BYTES
 from monailabel_app.errors import ClientError, NotFoundError
+from monailabel_app.preannotation import without_prediction
 from monailabel_app.routes.received import json_object, store_upload
 
 router = APIRouter(tags=["Infer"])
 Person = Annotated[User, Depends(RBAC(settings.MONAI_LABEL_AUTH_ROLE_USER))]
-BATCH_PARAMETERS = ("device", "images", "label_tag", "max_batch_size")
+BATCH_PARAMETERS = ("device", "images", "label_tag", "max_batch_size", "redo")
 
 
 @router.post("/infer/{model}", summary="Find the landmarks of a radiograph")
@@ -66,11 +67,31 @@ def batch(
     params: dict[str, Any] | None = None,
     run_sync: bool = False,
 ) -> Any:
-    """Predict all, labelled or unlabelled images and store the results as ``original`` labels."""
+    """Predict all, labelled or unlabelled images and store the results as ``original`` labels.
+
+    Those that have a prediction of this version are left out unless ``redo`` is true: a batch that was interrupted goes
+    on where it was. How far it has come tells ``GET /batch/infer/{model}``.
+    """
     request.app.state.farnet.checked_model(model)
     # upstream would let the parameters overrule the model, and change what Python imports
     chosen = {key: value for key, value in (params or {}).items() if key in BATCH_PARAMETERS}
     return run_batch(model, images, chosen, run_sync)
+
+
+@router.get("/batch/infer/{model}", summary="How many radiographs have a prediction")
+def batch_progress(request: Request, model: str, _: Person) -> dict[str, Any]:
+    """Of all and of the unlabelled radiographs, how many have a stored prediction of the version in use."""
+    app = request.app.state.farnet
+    version = app._infers[app.checked_model(model)].card().version
+    studies = app.datastore()
+    images, unlabelled = studies.list_images(), set(studies.get_unlabeled_images())
+    left = without_prediction(studies, images, model, version)
+    return {
+        "model": model,
+        "version": version,
+        "images": {"total": len(images), "predicted": len(images) - len(left)},
+        "unlabeled": {"total": len(unlabelled), "predicted": len(unlabelled) - len(unlabelled.intersection(left))},
+    }
 
 
 def checked_params(text: str) -> dict[str, Any]:

@@ -11,7 +11,8 @@ import torch
 from PIL import Image
 from torch import nn
 
-from lib.checkpoints import ModelFileError
+from lib.checkpoints import ModelFileError, Trained
+from lib.confidence import Trust
 from lib.datasets.phantoms import make_phantom, write_dicom_dx
 from lib.formats import parse_markups, parse_result
 from lib.infers import InferError
@@ -163,10 +164,10 @@ def test_a_newly_published_model_is_used_without_a_restart(tmp_path, studies):
         assert prediction.card.version == task.card().version == task.info()["version"] == f"untrained-{seed}"
         found.append(prediction.landmarks.points())
     assert np.abs(found[0] - found[1]).max() > 1
-    first = task._get_network("cpu", None)
-    assert task._get_network("cpu", None) is first
+    first = task.in_use("cpu")
+    assert task.in_use("cpu") is first
     task.clear_cache()
-    assert task._get_network("cpu", None) is not first
+    assert task.in_use("cpu") is not first
     config.published.unlink()
     assert not task.is_valid()
 
@@ -189,9 +190,10 @@ class ExactMaps(nn.Module):
         self.points = torch.as_tensor((np.asarray(truth) + 0.5) * scale - 0.5)  # centres of pixels, written once more
         self.card = card
 
-    def forward(self, image):
+    def details(self, image):
         assert image.shape == (1, 1, *self.card.input_size)
-        return self.card.codec().encode(self.points.float()[None], self.card.input_size)
+        codec, points, size = self.card.codec(), self.points.float()[None], self.card.input_size
+        return codec.encode(points, size), codec.with_stride(2).encode(points, size), torch.zeros(1, 4)
 
 
 @pytest.mark.parametrize("file_size", [(303, 257), (97, 641), (75, 51), (1200, 960)])
@@ -204,7 +206,8 @@ def test_exact_heat_maps_give_exact_landmarks(tmp_path, trained, file_size):
     Image.fromarray(rng.integers(0, 255, file_size, dtype=np.uint8)).save(path)
     task = trained.infer_task()
     card = task.card()
-    task._loaded["cpu"] = (task._file_key(), ExactMaps(truth, file_size, card), card)  # instead of the trained network
+    exact = Trained(ExactMaps(truth, file_size, card), card, Trust())
+    task._loaded["cpu"] = (task._file_key(), exact)  # instead of the trained network
     found = task.predict(path, "cpu").landmarks
     scale = np.array([width / card.input_size[1], height / card.input_size[0]])
     assert (np.abs(found.points() - truth) / scale).max() < 0.1
@@ -222,7 +225,7 @@ def test_landmarks_on_the_border_can_be_saved_as_a_label(tmp_path, trained, size
         write_dicom_dx(path, make_phantom(KIND, seed, size, bits=12))
         corners = [(x, y) for x in (-9, 40, size[1] + 9) for y in (-9, 50, size[0] + 9)]
         truth = (corners * 3)[: len(CEPH)]
-        task._loaded["cpu"] = (task._file_key(), ExactMaps(truth, size, card), card)
+        task._loaded["cpu"] = (task._file_key(), Trained(ExactMaps(truth, size, card), card, Trust()))
         markups, answer = task({"image": str(path), "device": "cpu"})
         found = parse_result(answer).landmarks
         assert found.points().min() == -0.5

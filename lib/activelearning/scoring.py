@@ -1,0 +1,157 @@
+"""Scoring: the model in use looks at every radiograph once."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+from fastapi import HTTPException
+from filelock import FileLock, Timeout
+
+from lib.activelearning.scores import Score, ScoreFile
+from lib.activelearning.second_opinion import SecondOpinion
+from lib.checkpoints import ModelCard, ModelVersions
+from lib.infers import LandmarkInferTask
+from lib.radiographs import RadiographError
+
+logger = logging.getLogger(__name__)
+
+
+class Studies(Protocol):
+    """What scoring asks of a datastore."""
+
+    def list_images(self) -> list[str]:
+        """Ids of all images."""
+
+    def get_unlabeled_images(self) -> list[str]:
+        """Ids of those without a submitted label."""
+
+    def get_image_uri(self, image_id: str) -> str:
+        """Path of an image's file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far scoring has come.
+
+    Args:
+        version: of the model.
+        done: images that have a score.
+        total: images.
+        unreadable: images that have none because their file cannot be read.
+        running: somebody is at it now.
+    """
+
+    version: str
+    done: int
+    total: int
+    unreadable: int = 0
+    running: bool = False
+
+
+class Scoring:
+    """Scores for one model, as far as they are missing.
+
+    Args:
+        task: predicts.
+        versions: of the model, for a second opinion.
+        file: where scores are kept.
+    """
+
+    def __init__(self, task: LandmarkInferTask, versions: ModelVersions, file: ScoreFile) -> None:
+        self.task, self.file = task, file
+        self.opinion = SecondOpinion(task, versions)
+        self.unreadable: dict[tuple[str, str], str] = {}
+        self._lock = FileLock(file.path.with_suffix(".lock"), timeout=0)
+
+    def missing(self, studies: Studies, *, disagreement: bool = False) -> list[str]:
+        """Images without a score of the model in use; unlabelled ones first, in a random order that is always the same.
+
+        A part of them is then a fair choice.
+
+        Raises:
+            ModelFileError: there are no usable weights.
+        """
+        card = self.task.card()
+        known = self.file.scores(card)
+        unlabelled = set(studies.get_unlabeled_images())
+
+        def lacks(image: str) -> bool:
+            if (card.version, image) in self.unreadable:
+                return False
+            score = known.get(image)
+            return score is None or (disagreement and image in unlabelled and score.disagreement is None)
+
+        images = sorted(image for image in studies.list_images() if lacks(image))
+        random.Random(0).shuffle(images)
+        return sorted(images, key=lambda image: image not in unlabelled)
+
+    def progress(self, studies: Studies, *, running: bool = False) -> Progress:
+        """How far it has come; errors as :meth:`missing`."""
+        card = self.task.card()
+        images = studies.list_images()
+        known = self.file.scores(card)
+        unreadable = sum((card.version, image) in self.unreadable for image in images)
+        return Progress(card.version, sum(image in known for image in images), len(images), unreadable, running)
+
+    def run(
+        self,
+        studies: Studies,
+        device: str,
+        *,
+        disagreement: bool = False,
+        go_on: Callable[[], bool] = lambda: True,
+    ) -> Iterator[str]:
+        """Score what is missing, one image each time the caller goes on; ends when another process is at it.
+
+        Args:
+            studies: the radiographs.
+            device: ``cuda`` or ``cpu``.
+            disagreement: ask for a second opinion as well.
+            go_on: asked before each image; False ends it.
+
+        Yields:
+            The image that has been looked at.
+
+        Raises:
+            ModelFileError: there are no usable weights.
+        """
+        with self._alone() as alone:
+            card = self.task.card()
+            for image in self.missing(studies, disagreement=disagreement) if alone else ():
+                if not go_on() or self.task.card() != card:
+                    return
+                self._score(studies, image, card, device, disagreement=disagreement)
+                yield image
+
+    def _score(self, studies: Studies, image: str, card: ModelCard, device: str, *, disagreement: bool) -> None:
+        try:
+            path = studies.get_image_uri(image)
+            if not path:
+                return  # it has been removed
+            found = self.task.predict(path, device)
+            apart = self.opinion.distance(path, device, found) if disagreement else None
+        except (RadiographError, HTTPException, OSError) as error:
+            reason = error.detail if isinstance(error, HTTPException) else error
+            logger.warning("'%s' has no score: %s", image, reason)
+            self.unreadable[card.version, image] = str(reason)
+            return
+        if found.card == card:  # otherwise another version was published in this moment
+            self.file.add(card, image, Score(found.unsureness, found.features, apart))
+
+    @contextmanager
+    def _alone(self) -> Iterator[bool]:
+        self.file.path.parent.mkdir(exist_ok=True)
+        try:
+            self._lock.acquire()
+        except Timeout:
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            self._lock.release()

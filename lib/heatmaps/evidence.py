@@ -1,0 +1,118 @@
+"""What a network's heat maps tell of how sure it is: height, width, rivals, and whether coarse and fine agree.
+
+A well-trained FARNet draws a Gaussian of the codec's sigma where it knows; where it does not, the map is lower, wider,
+or has a second summit. None of it is an error in pixels: see :mod:`lib.confidence` for that.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from lib.heatmaps.codec import HeatmapCodec
+
+_CELLS_A_SIGMA = 2.5
+"""Maps are looked at with about so many cells a sigma: finer ones tell the same and take longer."""
+_RIVAL_SIGMAS = 3.0
+"""A second summit is one farther than this from the first."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evidence:
+    """What the maps of one image tell; lengths in pixels of the network's input, all float64.
+
+    Args:
+        points: (N, 2) landmarks ``(x, y)``, decoded from the fine maps.
+        peak: (N,) the value of the highest cell, 0 to 1.
+        width: (N,) diameter of a disc with the area where the map is above half its peak, in units of that of an ideal
+            map, whose width is 1.
+        rival: (N,) height of the highest cell more than three sigma away, as a share of the peak.
+        disagreement: (N,) distance between the points of the fine and the coarse map, in sigmas of the fine map.
+        stray: (N,) distance between the point and the map's centre of mass, in the same unit.
+        shape: (N, 2, 2) covariance of the part above half the peak in square pixels, x first.
+    """
+
+    points: Tensor
+    peak: Tensor
+    width: Tensor
+    rival: Tensor
+    disagreement: Tensor
+    stray: Tensor
+    shape: Tensor
+
+    @property
+    def unsureness(self) -> Tensor:
+        """(N,) grows with the error that is to be expected, in no unit: 1 for ideal maps.
+
+        For models that have not been calibrated: width over height, more where there is a rival.
+        """
+        return self.width / self.peak.clamp_min(0.01) * (1.0 + self.rival)
+
+
+@torch.no_grad()
+def examine(fine: Tensor, coarse: Tensor, codec: HeatmapCodec) -> Evidence:
+    """Look at the heat maps of one image.
+
+    Args:
+        fine: (N, h, w).
+        coarse: (N, h / 2, w / 2), whose cells cover twice as many pixels.
+        codec: of the fine maps.
+
+    Raises:
+        ValueError: maps of another shape.
+    """
+    if fine.ndim != 3 or coarse.ndim != 3 or len(fine) != len(coarse):
+        raise ValueError(f"Expected maps of shape (N, h, w), got {tuple(fine.shape)} and {tuple(coarse.shape)}.")
+    points, peak = codec.decode(fine)
+    other, _ = codec.with_stride(2 * codec.stride).decode(coarse)
+    step = max(1, int(codec.sigma / _CELLS_A_SIGMA))
+    maps = functional.avg_pool2d(fine.float()[None], step, ceil_mode=True, count_include_pad=False)[0]
+    reduced = HeatmapCodec(sigma=codec.sigma / step, stride=codec.stride * step)
+    summit = maps.flatten(1).amax(dim=1).clamp_min(1e-6)
+    relative = maps / summit[:, None, None]
+    above = (relative > 0.5).float()
+    area = above.flatten(1).sum(dim=1)
+    ideal = 2.0 * math.pi * math.log(2.0) * reduced.sigma**2  # of a Gaussian above half its height, in cells
+    sigma = codec.sigma * codec.stride
+    cells = reduced.to_cells(points)
+    return Evidence(
+        points=points.double(),
+        peak=peak.double(),
+        width=(area / ideal).sqrt().double(),
+        rival=_rival(relative, cells, _RIVAL_SIGMAS * reduced.sigma).double(),
+        disagreement=((points - other).norm(dim=1) / sigma).double(),
+        stray=((_moments(relative.clamp_min(0.1) - 0.1)[0] - cells).norm(dim=1) * reduced.stride / sigma).double(),
+        shape=(_moments(above)[1] * reduced.stride**2).double(),
+    )
+
+
+def _rival(relative: Tensor, cells: Tensor, radius: float) -> Tensor:
+    """(M,) the highest value farther than ``radius`` from the summit; 0 where nothing is."""
+    rows, columns = _axes(relative)
+    away = (columns - cells[:, 0, None, None]) ** 2 + (rows - cells[:, 1, None, None]) ** 2 > radius**2
+    return torch.where(away, relative, 0.0).flatten(1).amax(dim=1).clamp(0.0, 1.0)
+
+
+def _moments(weights: Tensor) -> tuple[Tensor, Tensor]:
+    """Centre (M, 2) and covariance (M, 2, 2) of (M, h, w) weights, in cells, x first; a twelfth is a cell's own."""
+    rows, columns = _axes(weights)
+    total = weights.sum(dim=(1, 2)).clamp_min(1e-9)
+
+    def mean(values: Tensor) -> Tensor:
+        return (weights * values).sum(dim=(1, 2)) / total
+
+    x, y = mean(columns), mean(rows)
+    across, down = columns - x[:, None, None], rows - y[:, None, None]
+    xx, yy, xy = mean(across**2) + 1 / 12, mean(down**2) + 1 / 12, mean(across * down)
+    covariance = torch.stack([xx, xy, xy, yy], dim=-1).reshape(-1, 2, 2)
+    return torch.stack([x, y], dim=-1), covariance
+
+
+def _axes(maps: Tensor) -> tuple[Tensor, Tensor]:
+    rows = torch.arange(maps.shape[1], device=maps.device, dtype=maps.dtype)
+    columns = torch.arange(maps.shape[2], device=maps.device, dtype=maps.dtype)
+    return rows[:, None], columns[None, :]

@@ -1,0 +1,77 @@
+"""What a trained model's evidence is worth: its errors on images it has not learnt from, put into a calibration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from lib.checkpoints import ModelCard
+from lib.confidence import Calibration, HeldOutCase, TooFewError, Trust
+from lib.heatmaps import examine
+from lib.networks import FARNet
+from lib.shapes import ShapeError, ShapeModel
+from lib.transforms import rescale_points
+
+FloatArray = npt.NDArray[np.float64]
+
+
+def shape_of(labels: Sequence[npt.NDArray[Any]]) -> Trust:
+    """The shape of labels, not yet a calibration.
+
+    Args:
+        labels: (N, 2) points each, in pixels of their files, NaN where not annotated.
+    """
+    if not labels:
+        return Trust()
+    try:
+        return Trust(shape=ShapeModel.fit(np.stack(labels).astype(np.float64)).as_dict())
+    except ShapeError:  # too few
+        return Trust()
+
+
+def calibrated(trust: Trust, cases: Sequence[HeldOutCase]) -> Trust:
+    """The same with a calibration, or with the reason why there is none."""
+    try:
+        found = Calibration.fit(cases)
+    except TooFewError as error:
+        note = f"Not calibrated, confidence is the height of the heat map's peak: {error}"
+        return trust.model_copy(update={"calibration": None, "note": note})
+    note = f"Calibrated on {found.images} radiographs of {found.patients} patients that the model has not learnt from."
+    return trust.model_copy(update={"calibration": found, "note": note})
+
+
+@torch.no_grad()
+def examined(
+    network: FARNet,
+    card: ModelCard,
+    trust: Trust,
+    samples: Iterable[Mapping[str, Any]],
+    groups: Mapping[str, str],
+) -> list[HeldOutCase]:
+    """What a model's evidence and its errors are on labelled images.
+
+    Args:
+        network: in evaluation mode, on its device.
+        card: the network's.
+        trust: its shape.
+        samples: decoded for the card's input size: ``id``, ``image`` (1, H, W), ``label`` (N, 2) points in its pixels
+            and ``file_size`` (height, width), in the order of the card's landmarks.
+        groups: the patient of each image.
+    """
+    device = next(network.parameters()).device
+    cases = []
+    for sample in samples:
+        fine, coarse, _ = network.details(sample["image"][None].to(device))
+        evidence = examine(fine[0].float(), coarse[0].float(), card.codec())
+        file_size = (int(sample["file_size"][0]), int(sample["file_size"][1]))
+        points, truth = (
+            rescale_points(torch.as_tensor(given).double().cpu(), card.input_size, file_size).numpy()
+            for given in (evidence.points, sample["label"])
+        )
+        sizes = (card.input_size, file_size)
+        cases.append(trust.held_out_case(evidence, points, truth, sizes, groups[str(sample["id"])]))
+    return cases

@@ -1,0 +1,107 @@
+"""Active learning over HTTP: the next radiograph, the queue, and setting one aside."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request
+from monailabel.config import settings
+from monailabel.endpoints.user.auth import RBAC, User
+
+from lib.activelearning import DESCRIPTIONS, Decision, DecisionError, Worklist
+from lib.checkpoints import ModelFileError
+from monailabel_app.errors import ClientError, NotFoundError
+
+router = APIRouter(prefix="/activelearning", tags=["ActiveLearning"])
+Person = Annotated[User, Depends(RBAC(settings.MONAI_LABEL_AUTH_ROLE_USER))]
+Annotator = Annotated[User, Depends(RBAC(settings.MONAI_LABEL_AUTH_ROLE_ANNOTATOR))]
+
+_handing_out = threading.Lock()
+"""Two annotators who ask in the same moment get two radiographs."""
+MOST = 1000
+
+
+@router.get("/", summary="How labelling goes on")
+def overview(request: Request, _: Person) -> dict[str, Any]:
+    """The strategies, how far scoring is, how much is left, and what was set aside and why."""
+    app = request.app.state.farnet
+    worklist = Worklist.of(app.datastore())
+    scores = {}
+    for model in app.scoring.scoring:
+        try:
+            scores[model] = app.scoring.progress(model)
+        except ModelFileError as error:
+            scores[model] = {"fault": str(error)}
+    return {
+        "default": next(iter(DESCRIPTIONS)),
+        "strategies": [{"name": name, "description": text} for name, text in DESCRIPTIONS.items()],
+        "total": worklist.total,
+        "left": len(worklist.free) + len(worklist.busy) + len(worklist.deferred),
+        "busy": list(worklist.busy),
+        "deferred": list(worklist.deferred),
+        "rejected": {image: decision.as_dict() for image, decision in worklist.rejected.items()},
+        "scores": scores,
+    }
+
+
+@router.get("/queue", summary="The next radiographs, without handing them out")
+def queue(
+    request: Request,
+    _: Person,
+    strategy: str = "",
+    model: str | None = None,
+    count: int = 20,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """At most ``count`` radiographs that nobody is working on, the next one first, each with why."""
+    app = request.app.state.farnet
+    if not 1 <= count <= MOST:
+        raise ClientError(f"'count' is a number from 1 to {MOST}.")
+    chosen = app.checked_strategy(strategy)
+    asked = {"strategy": chosen, "seed": seed, **({} if model is None else {"model": model})}
+    studies = app.datastore()
+    found = app._strategies[chosen].queue(asked, studies, Worklist.of(studies), count)
+    return {"strategy": chosen, "images": found}
+
+
+@router.put("/decision", summary="Set a radiograph aside, or take that back")
+def decide(request: Request, image: str, user: Annotator, params: dict[str, Any]) -> dict[str, Any]:
+    """``{"decision": "defer" | "reject" | "none", "reason": text}``; the reason is needed to reject."""
+    studies = request.app.state.farnet.datastore()
+    if not studies.has_image(image):
+        raise NotFoundError(f"There is no image '{image[:80]}' in the studies.")
+    try:
+        decision = Decision.asked(params.get("decision"), params.get("reason", ""), _who(user, params))
+    except DecisionError as error:
+        raise ClientError(str(error)) from error
+    studies.update_image_info(image, {"decision": decision.as_dict()})
+    return {"image": image, **decision.as_dict()}
+
+
+@router.post("/{strategy}", summary="The next radiograph to annotate")
+def next_sample(request: Request, strategy: str, user: Person, params: dict[str, Any] | None = None) -> dict[str, Any]:
+    """What is noted about the image, its ``id`` and ``why`` it; ``message`` and no ``id`` when nothing is left.
+
+    Upstream chooses and notes in two steps, so that two annotators get the same radiograph.
+    """
+    app = request.app.state.farnet
+    given = params or {}
+    with _handing_out:
+        found = app.next_sample({**given, "strategy": strategy})
+        if "id" not in found:
+            return dict(found)
+        studies = app.datastore()
+        handed = studies.notes(found["id"]).get("strategy")
+        entry = {strategy: {"ts": int(time.time()), "client_id": given.get("client_id", user.username)}}
+        studies.update_image_info(found["id"], {"strategy": {**(handed if isinstance(handed, dict) else {}), **entry}})
+    return {**found, **studies.get_image_info(found["id"])}
+
+
+def _who(user: User, params: dict[str, Any]) -> str:
+    """Who is logged in, else the name that a client gives itself."""
+    if settings.MONAI_LABEL_AUTH_ENABLE and user.username:
+        return str(user.username)
+    given = params.get("client_id", "")
+    return given[:80] if isinstance(given, str) else ""

@@ -1,0 +1,153 @@
+"""Scores on disk: they survive a kill, and die with the version that they are of."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lib.activelearning import Score, ScoreFile, Scoring
+from lib.checkpoints import ModelFileError
+from tests.tiny import phantom_folder, save_untrained, tiny_config
+
+
+@pytest.fixture
+def studies(tmp_path):
+    studies = phantom_folder(tmp_path / "studies", 4)
+    for image in studies.list_images()[:3]:
+        studies.remove_label(image, "final")
+    return studies
+
+
+def made(tmp_path, studies):
+    config = tiny_config(tmp_path / "model", input_size="64x64")
+    save_untrained(config.published, config.card())
+    task = config.infer_task()
+    return config, config.scoring(task, studies.folder)
+
+
+def test_round_trip(tmp_path):
+    card = tiny_config(tmp_path).card()
+    file = ScoreFile(tmp_path, "m")
+    features = np.linspace(-1, 1, 7, dtype=np.float32)
+    file.add(card, "Bild ö", Score(0.25, features))
+    file.add(card, "other", Score(1.5, features, 0.01))
+    found = ScoreFile(tmp_path, "m").scores(card)
+    assert list(found) == ["Bild ö", "other"]
+    assert (found["Bild ö"].unsureness, found["Bild ö"].disagreement) == (0.25, None)
+    assert found["other"].disagreement == 0.01
+    np.testing.assert_allclose(found["other"].features, features, atol=1e-3)
+
+
+def test_a_score_that_is_added_again_keeps_the_second_opinion(tmp_path):
+    card = tiny_config(tmp_path).card()
+    file = ScoreFile(tmp_path, "m")
+    file.add(card, "a", Score(1.0, np.zeros(2, np.float32), 0.5))
+    file.add(card, "a", Score(2.0, np.zeros(2, np.float32)))
+    assert (file.scores(card)["a"].unsureness, file.scores(card)["a"].disagreement) == (2.0, 0.5)
+
+
+def test_scores_die_with_their_version(tmp_path):
+    card = tiny_config(tmp_path).card()
+    other = card.model_copy(update={"version": "later"})
+    file = ScoreFile(tmp_path, "m")
+    file.add(card, "a", Score(1.0, np.zeros(2, np.float32)))
+    assert file.scores(other) == {}
+    file.add(other, "b", Score(2.0, np.zeros(2, np.float32)))
+    assert list(file.scores(other)) == ["b"]
+    assert file.scores(card) == {}
+
+
+@pytest.mark.parametrize("cut", [1, 10, 60])
+def test_what_a_kill_has_cut_off_costs_one_score(tmp_path, cut):
+    card = tiny_config(tmp_path).card()
+    file = ScoreFile(tmp_path, "m")
+    for image in ("a", "b"):
+        file.add(card, image, Score(1.0, np.zeros(9, np.float32)))
+    file.path.write_bytes(file.path.read_bytes()[:-cut])
+    again = ScoreFile(tmp_path, "m")
+    assert set(again.scores(card)) in ({"a"}, {"a", "b"})
+    again.add(card, "c", Score(1.0, np.zeros(9, np.float32)))
+    assert {"a", "c"} <= set(again.scores(card))
+
+
+def test_damage_is_as_good_as_no_score(tmp_path):
+    card = tiny_config(tmp_path).card()
+    file = ScoreFile(tmp_path, "m")
+    file.path.parent.mkdir()
+    file.path.write_bytes(b"\xff\xfe nothing")
+    assert file.scores(card) == {}
+    file.add(card, "a", Score(1.0, np.zeros(2, np.float32)))
+    assert list(ScoreFile(tmp_path, "m").scores(card)) == ["a"]
+
+
+def test_each_image_is_looked_at_once_unlabelled_ones_first(tmp_path, studies):
+    _, scoring = made(tmp_path, studies)
+    images = studies.list_images()
+    looked = list(scoring.run(studies, "cpu"))
+    assert sorted(looked) == images
+    assert looked[-1] == images[3]
+    assert list(scoring.run(studies, "cpu")) == []
+    progress = scoring.progress(studies)
+    assert (progress.done, progress.total, progress.version) == (4, 4, "untrained-0")
+
+
+def test_it_goes_on_where_it_was_ended(tmp_path, studies):
+    _, scoring = made(tmp_path, studies)
+    left = iter([True, True, False])
+    first = list(scoring.run(studies, "cpu", go_on=lambda: next(left)))
+    assert len(first) == 2
+    rest = list(scoring.run(studies, "cpu"))
+    assert len(rest) == 2
+    assert not set(first) & set(rest)
+
+
+def test_two_at_once_do_the_work_once(tmp_path, studies):
+    config, scoring = made(tmp_path, studies)
+    second = config.scoring(config.infer_task(), studies.folder)
+    running = scoring.run(studies, "cpu")
+    next(running)
+    assert list(second.run(studies, "cpu")) == []
+    assert len(list(running)) == 3
+    assert len(second.file.scores(config.infer_task().card())) == 4
+
+
+def test_a_new_version_ends_it_and_begins_anew(tmp_path, studies):
+    config, scoring = made(tmp_path, studies)
+    running = scoring.run(studies, "cpu")
+    next(running)
+    save_untrained(config.published, config.card(), seed=1)
+    assert list(running) == []
+    assert len(list(scoring.run(studies, "cpu"))) == 4
+    assert scoring.progress(studies).version == "untrained-1"
+
+
+def test_an_unreadable_image_is_left_out_and_counted(tmp_path, studies):
+    _, scoring = made(tmp_path, studies)
+    image = studies.list_images()[0]
+    Path(studies.get_image_uri(image)).write_bytes(b"no picture")
+    assert len(list(scoring.run(studies, "cpu"))) == 4
+    progress = scoring.progress(studies)
+    assert (progress.done, progress.unreadable) == (3, 1)
+    assert list(scoring.run(studies, "cpu")) == []
+
+
+def test_second_opinion_of_another_view_then_of_the_version_before(tmp_path, studies):
+    config, scoring = made(tmp_path, studies)
+    list(scoring.run(studies, "cpu", disagreement=True))
+    views = scoring.file.scores(scoring.task.card())
+    unlabelled = studies.get_unlabeled_images()
+    assert all(views[image].disagreement > 0 for image in unlabelled)
+    other = save_untrained(tmp_path / "other.pt", config.card(), seed=1)
+    config.versions.publish(other, "better")
+    list(scoring.run(studies, "cpu", disagreement=True))
+    versions = scoring.file.scores(scoring.task.card())
+    one, two = (np.array([found[image].disagreement for image in unlabelled]) for found in (views, versions))
+    assert np.abs(one - two).min() > 1e-6
+
+
+def test_without_weights_there_is_nothing_to_score(tmp_path, studies):
+    config = tiny_config(tmp_path / "model")
+    scoring = config.scoring(config.infer_task(), studies.folder)
+    with pytest.raises(ModelFileError, match="has no weights yet"):
+        list(scoring.run(studies, "cpu"))
+    assert isinstance(scoring, Scoring)
