@@ -4,8 +4,8 @@
 
 Every strategy of a seed begins with the same labels and the same first model. A round goes on with the model of the
 round before, as the app does, then the strategy of the app chooses the next radiographs. Radiographs that are in the
-pool and in the test set under two numbers are left out of the test set. The output folder keeps every round; a benchmark
-that was interrupted goes on where it was. Results: ``active_learning.json``, ``.md`` and ``.png``.
+pool and in the test set under two numbers are left out of the test set. The output folder keeps every round; a
+benchmark that was interrupted goes on where it was. Results: ``active_learning.json``, ``.md`` and ``.png``.
 """
 
 from __future__ import annotations
@@ -20,10 +20,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import matplotlib as mpl
 import numpy as np
+import numpy.typing as npt
 import torch
 from monai.transforms import Compose
 from torch import Tensor
+
+mpl.use("Agg")
+from matplotlib import pyplot as plt
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
@@ -45,6 +50,8 @@ from lib.transforms import (  # noqa: E402
     rescale_points,
     training_variation,
 )
+
+FloatArray = npt.NDArray[np.float64]
 
 SET = LandmarkSet.load("cephalometric_19")
 SIZE, SIGMA = (160, 128), 3.0
@@ -112,7 +119,7 @@ def main() -> None:
             for seed in options.seeds
             for strategy in options.strategies
         ]
-        write_results(results, options)
+        write_results(results, options.output)
 
 
 def simulate(strategy: str, seed: int, pool: list[dict[str, Any]], test: list[dict[str, Any]], options: Any) -> None:
@@ -179,7 +186,9 @@ def disagreement(sample: dict[str, Any], points: Tensor, learner: Learner, befor
     return float((others - points).norm(dim=-1).mean())
 
 
-def measured(learner: Learner, test: list[dict[str, Any]], labelled: Sequence[int], images: list[str]) -> dict[str, Any]:
+def measured(
+    learner: Learner, test: list[dict[str, Any]], labelled: Sequence[int], images: list[str]
+) -> dict[str, Any]:
     """Errors in mm of each test image."""
     errors = {}
     for sample in test:
@@ -276,8 +285,70 @@ def numbers(text: str) -> list[int]:
     return [number for first, _, last in parts for number in range(int(first), int(last or first) + 1)]
 
 
-def write_results(results: list[dict[str, Any]], options: Any) -> None:
+def write_results(results: list[dict[str, Any]], output: Path) -> None:
     """Table and figure."""
+    by_strategy = {name: [item for item in results if item["strategy"] == name] for name in ORDERS}
+    labels = [item["labels"] for item in results[0]["rounds"]]
+    lines = [
+        f"| strategy | {' | '.join(f'{count} labels' for count in labels)} | later rounds | minus *random* (95 %) |",
+        "|---" * (len(labels) + 3) + "|",
+    ]
+    ranked = sorted(by_strategy, key=lambda name: of_rounds(by_strategy[name]).mean())
+    for name in ranked:
+        figures = curves(by_strategy[name]).mean(axis=0)
+        low, mean, high = difference(by_strategy[name], by_strategy["random"])
+        against = "" if name == "random" else f"{mean:+.3f} ({low:+.3f} to {high:+.3f})"
+        lines.append(
+            f"| {name} | {' | '.join(f'{value:.2f}' for value in figures)} | "
+            f"{of_rounds(by_strategy[name]).mean():.3f} | {against} |"
+        )
+    print("\n".join(lines))
+    write_atomic(output / "active_learning.md", "\n".join(lines) + "\n")
+    kept = [
+        {**item, "rounds": [{key: part[key] for key in ("labels", "mre_mm", "sdr_2mm")} for part in item["rounds"]]}
+        for item in results
+    ]
+    write_atomic(output / "active_learning.json", json_text(kept))
+    draw(by_strategy, labels, output / "active_learning.png")
+
+
+def curves(runs: Sequence[dict[str, Any]]) -> FloatArray:
+    """(seeds, rounds) mean radial errors in mm."""
+    return np.array([[part["mre_mm"] for part in run["rounds"]] for run in runs])
+
+
+def of_rounds(runs: Sequence[dict[str, Any]]) -> FloatArray:
+    """(seeds, images) mean error of each test image over the rounds in which a strategy had chosen something."""
+    tables = [[list(part["image_mm"].values()) for part in run["rounds"][1:]] for run in runs]
+    mean: FloatArray = np.array(tables, dtype=np.float64).mean(axis=1)
+    return mean
+
+
+def difference(mine: Sequence[dict[str, Any]], others: Sequence[dict[str, Any]]) -> tuple[float, float, float]:
+    """Mean difference in mm, and its 95 % interval by drawing seeds and test images anew; low, mean, high."""
+    table = of_rounds(mine) - of_rounds(others)
+    rng = np.random.default_rng(0)
+    seeds = rng.integers(len(table), size=(4000, len(table)))
+    images = rng.integers(table.shape[1], size=(4000, table.shape[1]))
+    drawn = [table[np.ix_(rows, columns)].mean() for rows, columns in zip(seeds, images, strict=True)]
+    low, high = np.percentile(drawn, (2.5, 97.5))
+    return float(low), float(table.mean()), float(high)
+
+
+def draw(by_strategy: dict[str, list[dict[str, Any]]], labels: Sequence[int], path: Path) -> None:
+    """Error against number of labels; the bands reach from the best to the worst seed."""
+    figure, axes = plt.subplots(figsize=(7.2, 4.8), dpi=110)
+    for name, runs in by_strategy.items():
+        table = curves(runs)
+        wide = 2.4 if name in ("hybrid", "random") else 1.2
+        (line,) = axes.plot(labels, table.mean(axis=0), marker="o", markersize=3, linewidth=wide, label=name)
+        axes.fill_between(labels, table.min(axis=0), table.max(axis=0), color=line.get_color(), alpha=0.09)
+    axes.set(xlabel="labelled radiographs", ylabel="mean radial error on the test set, mm", xticks=labels)
+    axes.grid(alpha=0.25)
+    axes.legend(frameon=False)
+    figure.tight_layout()
+    figure.savefig(path)
+    plt.close(figure)
 
 
 if __name__ == "__main__":

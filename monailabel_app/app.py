@@ -95,6 +95,7 @@ class FARNetApp(MONAILabelApp):
 
     def info(self) -> dict[str, Any]:
         """What `/info/` tells; of the trainings the last first, since Slicer's progress bar shows the first one."""
+        self.scoring.renew()  # viewers ask for this when a training has ended
         told: dict[str, Any] = super().info()
         started = {name: stats.get("start_ts", 0) for name, stats in told["train_stats"].items()}
         last_first = sorted(started, key=lambda name: -started[name])

@@ -48,6 +48,12 @@ class BackgroundScoring:
                 self._thread = threading.Thread(target=self._work, name="scoring", daemon=True)
                 self._thread.start()
 
+    def renew(self) -> None:
+        """Begin with the scores of versions that have taken the place of one with scores."""
+        for model, scoring in self.scoring.items():
+            if scoring.is_outdated():
+                self.want(model)
+
     def progress(self, model: str) -> dict[str, Any]:
         """How far a model's scores are; what :class:`~lib.activelearning.Progress` has.
 

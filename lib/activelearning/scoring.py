@@ -20,6 +20,8 @@ from lib.radiographs import RadiographError
 
 logger = logging.getLogger(__name__)
 
+MOST = 2000
+
 
 class Studies(Protocol):
     """What scoring asks of a datastore."""
@@ -41,7 +43,7 @@ class Progress:
     Args:
         version: of the model.
         done: images that have a score.
-        total: images.
+        total: images that are to have one.
         unreadable: images that have none because their file cannot be read.
         running: somebody is at it now.
     """
@@ -60,18 +62,20 @@ class Scoring:
         task: predicts.
         versions: of the model, for a second opinion.
         file: where scores are kept.
+        most: of more unlabelled images so many are looked at, drawn at random, and of more labelled ones as many: an
+            archive is not fetched whole to choose one radiograph.
     """
 
-    def __init__(self, task: LandmarkInferTask, versions: ModelVersions, file: ScoreFile) -> None:
-        self.task, self.file = task, file
+    def __init__(self, task: LandmarkInferTask, versions: ModelVersions, file: ScoreFile, most: int = MOST) -> None:
+        self.task, self.file, self.most = task, file, most
         self.opinion = SecondOpinion(task, versions)
         self.unreadable: dict[tuple[str, str], str] = {}
         self._lock = FileLock(file.path.with_suffix(".lock"), timeout=0)
 
     def missing(self, studies: Studies, *, disagreement: bool = False) -> list[str]:
-        """Images without a score of the model in use; unlabelled ones first, in a random order that is always the same.
+        """Images without a score of the model in use, as far as they are to be looked at; unlabelled ones first.
 
-        A part of them is then a fair choice.
+        The order is random and always the same, so that a part of them is a fair choice.
 
         Raises:
             ModelFileError: there are no usable weights.
@@ -86,17 +90,23 @@ class Scoring:
             score = known.get(image)
             return score is None or (disagreement and image in unlabelled and score.disagreement is None)
 
-        images = sorted(image for image in studies.list_images() if lacks(image))
+        images = sorted(studies.list_images())
         random.Random(0).shuffle(images)
-        return sorted(images, key=lambda image: image not in unlabelled)
+        parts = ([image for image in images if (image in unlabelled) is side] for side in (True, False))
+        return [image for part in parts for image in part[: self.most] if lacks(image)]
 
     def progress(self, studies: Studies, *, running: bool = False) -> Progress:
         """How far it has come; errors as :meth:`missing`."""
         card = self.task.card()
+        missing, known = len(self.missing(studies)), self.file.scores(card)
         images = studies.list_images()
-        known = self.file.scores(card)
         unreadable = sum((card.version, image) in self.unreadable for image in images)
-        return Progress(card.version, sum(image in known for image in images), len(images), unreadable, running)
+        done = sum(image in known for image in images)
+        return Progress(card.version, done, done + unreadable + missing, unreadable, running)
+
+    def is_outdated(self) -> bool:
+        """Whether there are scores of another version than the one in use: somebody wants them, and they died."""
+        return self.task.is_valid() and self.file.path.is_file() and not self.file.scores(self.task.card())
 
     def run(
         self,

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lib.activelearning import Score, ScoreFile, Scoring
+from lib.activelearning import Score, ScoreFile
 from lib.checkpoints import ModelFileError
 from tests.tiny import phantom_folder, save_untrained, tiny_config
 
@@ -91,6 +91,15 @@ def test_each_image_is_looked_at_once_unlabelled_ones_first(tmp_path, studies):
     assert (progress.done, progress.total, progress.version) == (4, 4, "untrained-0")
 
 
+def test_of_an_archive_a_fair_part(tmp_path, studies):
+    _, scoring = made(tmp_path, studies)
+    scoring.most = 2
+    looked = list(scoring.run(studies, "cpu"))
+    assert len(looked) == 3  # two unlabelled ones, and the one with a label
+    assert looked[-1] == studies.list_images()[3]
+    assert (scoring.progress(studies).done, scoring.progress(studies).total) == (3, 3)
+
+
 def test_it_goes_on_where_it_was_ended(tmp_path, studies):
     _, scoring = made(tmp_path, studies)
     left = iter([True, True, False])
@@ -119,6 +128,9 @@ def test_a_new_version_ends_it_and_begins_anew(tmp_path, studies):
     assert list(running) == []
     assert len(list(scoring.run(studies, "cpu"))) == 4
     assert scoring.progress(studies).version == "untrained-1"
+    assert not scoring.is_outdated()
+    save_untrained(config.published, config.card(), seed=2)
+    assert scoring.is_outdated()
 
 
 def test_an_unreadable_image_is_left_out_and_counted(tmp_path, studies):
@@ -150,4 +162,4 @@ def test_without_weights_there_is_nothing_to_score(tmp_path, studies):
     scoring = config.scoring(config.infer_task(), studies.folder)
     with pytest.raises(ModelFileError, match="has no weights yet"):
         list(scoring.run(studies, "cpu"))
-    assert isinstance(scoring, Scoring)
+    assert not scoring.is_outdated()
