@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from lib.formats.names import NameTable
-from lib.formats.notes import CONFIDENCE, MOVED_PX, exact_confidence, read_notes
-from lib.landmarks import Landmark, Landmarks, LandmarksError, LandmarkSet, Predicted, State
+from lib.formats.notes import CONFIDENCE, MOVED_PX, Notes, exact_confidence, read_notes
+from lib.landmarks import Landmark, Landmarks, LandmarksError, LandmarkSet, Predicted, Region, State
 from lib.radiographs import RadiographHeader
 
 MAX_BYTES = 5_000_000
@@ -71,9 +71,8 @@ def parse_markups(
             if position is not None:
                 x, y = header.geometry.to_pixels(np.multiply(position, sign))[0].tolist()
                 state = State.OCCLUDED if notes.occluded else State.DEFINED
-            predicted = None if notes.predicted is None else Predicted(*notes.predicted, notes.model)
             confidence = exact_confidence(notes.confidence, measured)
-            items.append(Landmark(name, x, y, state, confidence, predicted))
+            items.append(Landmark(name, x, y, state, confidence, told_prediction(notes)))
         items = _one_of_each(items) if of_boxes else items
         landmarks = Landmarks(tuple(items)).ordered(landmark_set.names)
         landmarks.check_inside(header.height, header.width)
@@ -82,6 +81,14 @@ def parse_markups(
     if not landmarks.num_placed():
         raise LabelError("No landmark is placed: place at least one point before submitting.")
     return landmarks
+
+
+def told_prediction(notes: Notes) -> Predicted | None:
+    """The prediction that a point's description tells."""
+    if notes.predicted is None:
+        return None
+    region = None if notes.region is None else Region(notes.region[0], notes.region[1:])
+    return Predicted(*notes.predicted, notes.model, region, notes.check)
 
 
 def point_labels(content: str | bytes | dict[str, Any]) -> list[str]:

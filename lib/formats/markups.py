@@ -52,7 +52,8 @@ def markups_document(
         geometry: the geometry of that file.
         title: the name of the list in Slicer's scene.
         landmark_set: adds each landmark's definition to its description.
-        low_confidence: what is below it is shown in the second colour; a point is written unselected for that.
+        low_confidence: what is below it is shown in the second colour, where the model has not been calibrated and so
+            does not say itself what to check; a point is written unselected for that.
         shape: ``points``, one list with all of them; or ``boxes`` around those that have a position, which the stock
             plugin of MONAI Label sends back without our companion module.
 
@@ -63,8 +64,7 @@ def markups_document(
     world = geometry.to_world(landmarks.points()).tolist()
     points = []
     for number, (item, position) in enumerate(zip(landmarks, world, strict=True), start=1):
-        sure = item.confidence is None or item.confidence >= low_confidence
-        point = _point(item, definitions.get(item.name, ""), sure=sure)
+        point = _point(item, definitions.get(item.name, ""), sure=_is_sure(item, low_confidence))
         points.append({"id": str(number), **point, **({"position": position} if item.state.has_position else {})})
     if shape == "boxes":
         return {"@schema": SCHEMA, "markups": [_box(point, geometry) for point in points if "position" in point]}
@@ -93,6 +93,7 @@ def markups_document(
 def told_of(item: Landmark, definition: str = "") -> str:
     """What a file tells of a landmark beside its name and place, in the grammar of :mod:`lib.formats.notes`."""
     predicted = item.predicted
+    region = None if predicted is None else predicted.region
     return write_notes(
         Notes(
             occluded=item.state is State.OCCLUDED,
@@ -100,8 +101,17 @@ def told_of(item: Landmark, definition: str = "") -> str:
             predicted=None if predicted is None else (predicted.x, predicted.y),
             model="" if predicted is None else predicted.model,
             definition=definition,
+            check=predicted is not None and predicted.check,
+            region=None if region is None else (region.radius, *region.ellipse),
         )
     )
+
+
+def _is_sure(item: Landmark, low_confidence: float) -> bool:
+    predicted = item.predicted
+    if predicted is not None and (predicted.check or predicted.region is not None):
+        return not predicted.check
+    return item.confidence is None or item.confidence >= low_confidence
 
 
 def _point(item: Landmark, definition: str, *, sure: bool) -> dict[str, Any]:

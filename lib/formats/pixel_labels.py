@@ -10,19 +10,35 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lib.formats.labels import MAX_BYTES, LabelError
 from lib.formats.names import NameTable
+from lib.formats.regions import parse_region, region_fields
 from lib.landmarks import Landmark, Landmarks, LandmarksError, LandmarkSet, Predicted, State
 
 Pixels = Annotated[float, Field(ge=-1e6, le=1e6, allow_inf_nan=False)]
+Length = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]
+Degrees = Annotated[float, Field(ge=-360, le=360, allow_inf_nan=False)]
 
 
 class _Read(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)  # a result of /infer/ or an answer of /landmarks is a label
 
 
+class _Ellipse(_Read):
+    a_px: Length
+    b_px: Length
+    angle_deg: Degrees
+
+
 class _Prediction(_Read):
     x: Pixels
     y: Pixels
     model: str = Field(default="", max_length=200)
+    radius_px: Length | None = None
+    ellipse: _Ellipse | None = None
+    check: bool = Field(default=False, strict=True)
+
+    def predicted(self) -> Predicted:
+        """The prediction itself."""
+        return Predicted(self.x, self.y, self.model, parse_region(self.model_dump()), self.check)
 
 
 class _Point(_Read):
@@ -40,9 +56,7 @@ class _Point(_Read):
         if placed and (self.x is None or self.y is None):
             raise LandmarksError(f"Landmark '{name}' is {self.state} but has no position.")
         told = self.predicted
-        return Landmark(
-            name, x, y, self.state, self.confidence, None if told is None else Predicted(told.x, told.y, told.model)
-        )
+        return Landmark(name, x, y, self.state, self.confidence, None if told is None else told.predicted())
 
 
 class _Label(_Read):
@@ -52,7 +66,9 @@ class _Label(_Read):
 class PixelLabel:
     """A label ``{"landmarks": [{"name", "x", "y", "state", "confidence", "predicted": {"x", "y", "model"}}]}``.
 
-    ``x``, ``y``: pixels of the file as stored, the centre of the first pixel is (0, 0). Other keys are left aside.
+    ``x``, ``y``: pixels of the file as stored, the centre of the first pixel is (0, 0). ``predicted`` may have
+    ``radius_px``, ``ellipse`` (``a_px``, ``b_px``, ``angle_deg``) and ``check``, see
+    :class:`~lib.landmarks.Predicted`. Other keys are left aside.
 
     Args:
         content: the JSON text, or what it holds.
@@ -117,7 +133,17 @@ def _written(item: Landmark) -> dict[str, Any]:
         "y": item.y if item.state.has_position else None,
         "state": str(item.state),
         "confidence": item.confidence,
-        "predicted": None if predicted is None else {"x": predicted.x, "y": predicted.y, "model": predicted.model},
+        "predicted": None if predicted is None else _prediction(predicted),
+    }
+
+
+def _prediction(predicted: Predicted) -> dict[str, Any]:
+    return {
+        "x": predicted.x,
+        "y": predicted.y,
+        "model": predicted.model,
+        **region_fields(predicted.region),
+        "check": predicted.check,
     }
 
 

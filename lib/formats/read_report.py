@@ -9,10 +9,10 @@ from pydicom import Dataset
 
 from lib.formats import report_codes as known
 from lib.formats import report_items as tree
-from lib.formats.labels import LabelError
+from lib.formats.labels import LabelError, told_prediction
 from lib.formats.names import NameTable
 from lib.formats.notes import Notes, exact_confidence, read_notes
-from lib.landmarks import Landmark, Landmarks, LandmarksError, LandmarkSet, Predicted, State
+from lib.landmarks import Landmark, Landmarks, LandmarksError, LandmarkSet, State
 
 _FREE_TEXT = ("CORNERSTONEFREETEXT", "CS3DTEXT")
 """Codes by which Cornerstone marks a meaning as what somebody has typed, of old and today."""
@@ -43,9 +43,7 @@ class ReportPoint:
 
     def landmark(self, name: str) -> Landmark:
         """The landmark that it is, under its name in a set."""
-        told = self.notes.predicted
-        predicted = None if told is None else Predicted(*told, self.notes.model)
-        return Landmark(name, self.x, self.y, self.state, self.confidence, predicted)
+        return Landmark(name, self.x, self.y, self.state, self.confidence, told_prediction(self.notes))
 
 
 @dataclass(frozen=True, slots=True)

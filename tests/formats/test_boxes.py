@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from lib.formats import LabelError, json_text, markups_document, parse_markups, point_labels
-from lib.landmarks import Landmark, Landmarks, Predicted, State
+from lib.landmarks import Landmark, Landmarks, Predicted, Region, State
 
+PREDICTED = Predicted(100.5, 200.25, "ceph 1", Region(14.25, (16.5, 10.25, -35.5)))
 LANDMARKS = Landmarks(
     (
-        Landmark("Sella", 100.5, 200.25, confidence=0.9, predicted=Predicted(100.5, 200.25, "ceph 1")),
+        Landmark("Sella", 100.5, 200.25, confidence=0.9, predicted=PREDICTED),
         Landmark("Unterkiefer Übergang", 7, 8, State.OCCLUDED, confidence=0.1),
         Landmark("下顎点", state=State.UNDEFINED),
         Landmark("Point A", state=State.MISSING),
@@ -28,7 +29,7 @@ def test_written_and_read_back_is_the_same(header, landmark_set):
     back = parse_markups(json_text(document), landmark_set, header)
     np.testing.assert_allclose(back.points()[[0, 2]], [[100.5, 200.25], [7, 8]], atol=1e-9)
     assert [str(item.state) for item in back] == ["defined", "undefined", "occluded", "undefined", "undefined"]
-    assert back["Sella"].predicted == Predicted(100.5, 200.25, "ceph 1")
+    assert back["Sella"].predicted == PREDICTED
     assert back["Sella"].confidence == 0.9
 
 

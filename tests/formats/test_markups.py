@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lib.formats import LabelError, json_text, markups_document, parse_markups, point_labels
-from lib.landmarks import Landmark, Landmarks, LandmarkSet, Predicted, State
+from lib.landmarks import Landmark, Landmarks, LandmarkSet, Predicted, Region, State
 from lib.radiographs import Geometry, RadiographHeader
-from tests.formats.conftest import NAMES, header_of
+from tests.formats.conftest import NAMES, assert_same_region, header_of, regions
 
 
 def points_file(*points: dict[str, Any], **keys: Any) -> dict[str, Any]:
@@ -41,7 +41,8 @@ def annotations(draw: st.DrawFn) -> Landmarks:
         x, y = (
             (draw(st.floats(-0.4, 1934)), draw(st.floats(-0.4, 2399))) if state.has_position else (math.nan, math.nan)
         )
-        predicted = draw(st.none() | st.builds(Predicted, st.floats(0, 1934), st.floats(0, 2399), st.just("ceph 7-ab")))
+        place = (st.floats(0, 1934), st.floats(0, 2399))
+        predicted = draw(st.none() | st.builds(Predicted, *place, st.just("ceph 7-ab"), regions, st.booleans()))
         items.append(Landmark(name, x, y, state, confidence, predicted))
     return Landmarks(tuple(items))
 
@@ -65,6 +66,26 @@ def test_written_and_read_back_is_the_same(
             assert item.predicted.model == "ceph 7-ab"
             assert abs(item.predicted.x - known.predicted.x) < 1e-4
             assert abs(item.predicted.y - known.predicted.y) < 1e-4
+            assert item.predicted.check == known.predicted.check
+            assert_same_region(item.predicted.region, known.predicted.region)
+
+
+@pytest.mark.parametrize(
+    ("confidence", "region", "check", "selected"),
+    [
+        (0.9, None, False, True),
+        (0.2, None, False, False),  # not calibrated: the confidence decides
+        (0.2, Region(14.2, (16.0, 10.1, 35.0)), False, True),
+        (0.9, Region(14.2, (16.0, 10.1, 35.0)), True, False),
+        (0.9, None, True, False),  # of a shape that is not plausible
+    ],
+)
+def test_what_is_to_be_checked_has_the_second_colour(
+    confidence: float, region: Region | None, check: bool, selected: bool, header: RadiographHeader
+) -> None:
+    sella = Landmark("Sella", 1, 2, confidence=confidence, predicted=Predicted(1, 2, "ceph 7", region, check))
+    document = markups_document(Landmarks((sella,)), header.geometry, title="x", low_confidence=0.3)
+    assert document["markups"][0]["controlPoints"][0]["selected"] is selected
 
 
 def test_the_document_is_slicers_template(landmark_set: LandmarkSet, header: RadiographHeader) -> None:

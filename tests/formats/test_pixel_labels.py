@@ -9,14 +9,17 @@ from hypothesis import strategies as st
 
 from lib.formats import LabelError, json_text
 from lib.formats.pixel_labels import PixelLabel, is_pixel_label, pixel_label_document
-from lib.landmarks import Landmark, Landmarks, LandmarkSet, Predicted, State
+from lib.landmarks import Landmark, Landmarks, LandmarkSet, Predicted, Region, State
+from tests.formats.conftest import regions
 
 SET = LandmarkSet.load("cephalometric_19")
 HEIGHT, WIDTH = 2400, 1935
 
 inside = st.tuples(st.floats(-0.5, WIDTH - 0.5), st.floats(-0.5, HEIGHT - 0.5))
 fractions = st.none() | st.floats(0, 1)
-predictions = st.none() | st.builds(lambda at, model: Predicted(*at, model), inside, st.text(max_size=20))
+predictions = st.none() | st.builds(
+    lambda at, *more: Predicted(*at, *more), inside, st.text(max_size=20), regions, st.booleans()
+)
 
 
 @st.composite
@@ -60,6 +63,21 @@ def test_the_models_that_predicted():
     assert PixelLabel({"landmarks": told}).models() == {"farnet_ceph"}
 
 
+def predicted(**more):
+    return point(predicted={"x": 10.0, "y": 20.0, "model": "m 1", **more})
+
+
+def test_a_calibrated_prediction_is_written_as_told():
+    ellipse = {"a_px": 16.0, "b_px": 10.1, "angle_deg": 35.0}
+    told = predicted(radius_px=14.2, ellipse=ellipse, check=True)
+    landmarks = PixelLabel({"landmarks": [told]}).landmarks(SET, HEIGHT, WIDTH)
+    assert landmarks["Sella"].predicted == Predicted(10.0, 20.0, "m 1", Region(14.2, (16.0, 10.1, 35.0)), check=True)
+    written = pixel_label_document(landmarks)["landmarks"]
+    assert written[0]["predicted"] == told["predicted"]
+    alone = PixelLabel({"landmarks": [predicted(radius_px=14.2, remark="x")]}).landmarks(SET, HEIGHT, WIDTH)
+    assert alone["Sella"].predicted == Predicted(10.0, 20.0, "m 1", Region(14.2, (14.2, 14.2, 0.0)))
+
+
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
@@ -74,6 +92,14 @@ def test_the_models_that_predicted():
         ({"landmarks": [point(x="left")]}, "landmarks.0.x: Input should be a valid number"),
         ({"landmarks": [point(x=math.inf)]}, "landmarks.0.x: Input should be"),
         ({"landmarks": [point(confidence=2)]}, "landmarks.0.confidence: Input should be less than or equal to 1."),
+        ({"landmarks": [predicted(radius_px=0)]}, "landmarks.0.predicted.radius_px: Input should be greater than 0."),
+        ({"landmarks": [predicted(radius_px=1e7)]}, "landmarks.0.predicted.radius_px: Input should be less than or"),
+        ({"landmarks": [predicted(ellipse={"a_px": 3})]}, "landmarks.0.predicted.ellipse.b_px: Field required."),
+        (
+            {"landmarks": [predicted(ellipse={"a_px": 3, "b_px": 2, "angle_deg": math.inf})]},
+            "landmarks.0.predicted.ellipse.angle_deg: Input should be",
+        ),
+        ({"landmarks": [predicted(check="yes")]}, "landmarks.0.predicted.check: Input should be a valid boolean."),
         ("[", "The label is not a JSON file: "),
         ("[]", "The label is not a list of landmarks in pixels"),
         (b"\xff\xfe{", "The label is not a JSON file: "),

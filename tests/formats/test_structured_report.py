@@ -18,7 +18,7 @@ from lib.formats import LabelError, parse_report, report_dataset, report_landmar
 from lib.formats import report_codes as known
 from lib.formats.report_codes import has_square_pixels, landmark_code
 from lib.landmarks import Landmark, Landmarks, LandmarkSet, LandmarkSetError, Predicted, State
-from tests.formats.conftest import NAMES, image_of
+from tests.formats.conftest import NAMES, assert_same_region, image_of, regions
 
 ALL = Landmarks(
     (
@@ -67,7 +67,9 @@ def annotations(draw: st.DrawFn, side: int) -> Landmarks:
         x, y = (draw(inside), draw(inside)) if state.has_position else (math.nan, math.nan)
         told = state is not State.UNDEFINED
         confidence = draw(st.none() | st.floats(0, 1)) if told else None
-        predicted = draw(st.none() | st.builds(Predicted, inside, inside, models)) if told else None
+        predicted = (
+            draw(st.none() | st.builds(Predicted, inside, inside, models, regions, st.booleans())) if told else None
+        )
         items.append(Landmark(name, x, y, state, confidence, predicted))
     return Landmarks(tuple(items))
 
@@ -86,6 +88,8 @@ def test_written_stored_and_read_back_is_the_same(landmarks: Landmarks, person: 
         assert (item.predicted is None) == (known_item.predicted is None)
         if item.predicted is not None and known_item.predicted is not None:
             assert item.predicted.model == known_item.predicted.model
+            assert item.predicted.check == known_item.predicted.check
+            assert_same_region(item.predicted.region, known_item.predicted.region)
             assert math.dist(
                 (item.predicted.x, item.predicted.y), (known_item.predicted.x, known_item.predicted.y)
             ) == pytest.approx(0, abs=1e-4)

@@ -11,6 +11,7 @@ import importlib
 import json
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,8 @@ def misplaced(landmarks: Landmarks) -> Landmarks:
     """The same with one landmark that a model might have got wrong, and is not sure of."""
     item = landmarks[WRONG]
     x, y = item.x + 0.06 * SIZE[1], item.y - 0.05 * SIZE[0]
-    wrong = Landmark(WRONG, x, y, confidence=0.12, predicted=Predicted(x, y, "farnet_demo"))
+    told = replace(item.predicted or Predicted(x, y, "farnet_demo"), x=x, y=y, check=True)
+    wrong = Landmark(WRONG, x, y, confidence=0.12, predicted=told)
     return Landmarks(tuple(wrong if other is item else other for other in landmarks))
 
 
@@ -127,6 +129,9 @@ class Connected:
     widget: Any = object()
     model = "farnet_demo"
     fault = ""
+    image = "case 012"
+    strategy = "hybrid"
+    said_of_sample = ""
 
     def landmark_sets(self) -> dict[str, Any]:
         """One set only: nothing to choose."""

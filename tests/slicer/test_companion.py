@@ -3,6 +3,7 @@
 import importlib
 import shutil
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from tests.slicer.asking import SAVED, labels, open_image, origins, pre_annotate
 from tests.slicer.qt_shim import application, qt
 from tests.slicer.test_stock_plugin import EXACT_PX, ONE_OF_EACH, SLICE
 from tests.slicer.windowless.places import distances, landmarks_in_pixels, points_in_pixels, ras_of
-from tests.slicer.windowless.studies import leave_unlabelled
+from tests.slicer.windowless.studies import STUDIES, leave_unlabelled, put_truth
 from tests.tiny import CEPH
 
 
@@ -71,7 +72,11 @@ def test_the_whole_round_trip(companion, session, unlabelled, image):
 
     companion.choose_option("train", "farnet_demo", "max_epochs", "200")
     companion.train()
-    assert unlabelled.get("/train/")["status"] in ("SUBMITTED", "RUNNING")
+    until = time.monotonic() + 60
+    while not (seen := unlabelled.get("/train/")).get("details"):  # without a word of it the extension fails to stop it
+        assert time.monotonic() < until, seen
+        time.sleep(0.2)
+    assert seen["status"] in ("SUBMITTED", "RUNNING")
     companion.stop()
     (unlabelled.app / "model" / "farnet_demo.pt").unlink(missing_ok=True)  # others want the untrained model
 
@@ -95,7 +100,7 @@ def test_the_whole_round_trip_from_our_panel(companion, unlabelled, monkeypatch)
     panel.enter()
     companion.widget.parent.isEntered = False  # the extension's own panel is behind ours
     assert panel.server.text().startswith(f"{unlabelled.url} · FARNet landmarks")
-    panel.next_button.click()
+    panel.samples.next.click()
     assert companion.image_id == "film_001"
     panel.run_button.click()
     assert panel.table.rowCount() == len(CEPH)
@@ -110,7 +115,7 @@ def test_the_whole_round_trip_from_our_panel(companion, unlabelled, monkeypatch)
 
     unlabelled.request("DELETE", "/datastore/label", params={"id": "film_002", "tag": "final"})
     pre_annotate(unlabelled, "film_002")
-    panel.next_button.click()
+    panel.samples.next.click()
     assert companion.image_id == "film_002"
     assert companion.widget._parameterNode is not None
     assert panel.table.rowCount() == len(CEPH)  # with what a model has predicted before
@@ -285,3 +290,56 @@ def test_a_scene_of_another_day_is_submitted(companion, session, unlabelled, tmp
     assert told(companion)[-1][0] == "info"
     kinds = origins(unlabelled, "film_001")[1]
     assert (kinds["Sella"], kinds["Porion"], kinds["Nasion"]) == ("moved", "skipped", "accepted")
+
+
+# --- which radiograph next ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def undecided(unlabelled):
+    """The server, and at the test's end nothing is set aside any more."""
+    yield unlabelled
+    for image in STUDIES:
+        asked = {"params": {"image": image}, "json": {"decision": "none"}}
+        assert unlabelled.request("PUT", "/activelearning/decision", **asked).status_code == 200
+
+
+def test_setting_aside_goes_through_the_extensions_own_client(companion, undecided):
+    extension = StockExtension()
+    companion.connect(undecided.url)
+    assert (extension.image, extension.said_of_sample) == ("", "")
+    assert extension.strategy.startswith("hybrid: ")
+    companion.next_sample("first")
+    first = extension.image
+    assert first == companion.image_id
+    assert extension.said_of_sample == "In the order of their names."
+    assert extension.decide("reject", "unscharf, verdreht – 不清楚") == ""
+    companion.next_sample("first")
+    second = extension.image
+    assert second != first
+    assert extension.decide("defer", "") == ""
+    seen = undecided.get("/activelearning/")
+    assert seen["rejected"][first]["reason"] == "unscharf, verdreht – 不清楚"
+    assert seen["rejected"][first]["by"] == companion.widget.logic.client_id
+    assert seen["deferred"] == [second]
+    assert {kind for kind, _ in told(companion)} == {"question"}  # of the scene that is closed
+
+
+def test_the_servers_refusal_of_setting_aside_is_a_sentence(companion, undecided):
+    companion.connect(undecided.url)
+    companion.next_sample("first")
+    refused = StockExtension().decide("reject", " ")
+    assert refused == "The radiograph was not set aside: Say why the radiograph is rejected: 'reason' is empty."
+    companion.connect("http://127.0.0.1:9")
+    assert StockExtension().decide("defer", "").startswith("The radiograph was not set aside: ")
+
+
+def test_a_clean_end(companion, unlabelled, capfd):
+    put_truth(unlabelled, *STUDIES)
+    companion.connect(unlabelled.url)
+    companion.next_sample("hybrid")
+    assert [kind for kind, _ in told(companion)] == ["warning"]
+    message = unlabelled.request("POST", "/activelearning/hybrid").json()["message"]
+    assert StockExtension().said_of_sample == message
+    assert StockExtension().image == ""
+    assert "Traceback" not in "".join(capfd.readouterr())

@@ -8,7 +8,7 @@ import pytest
 from FARNetLandmarksLib import decisions, lists
 from FARNetLandmarksLib.review import Status
 from lib.formats import json_text, markups_document, parse_markups
-from lib.landmarks import Landmark, Landmarks, LandmarkSet, Predicted, State
+from lib.landmarks import Landmark, Landmarks, LandmarkSet, Predicted, Region, State
 from lib.radiographs import Geometry, PixelSpacing, RadiographHeader
 from tests.slicer.mrml import position, save_node, to_vtk
 
@@ -45,7 +45,9 @@ def prediction():
     items = []
     for number, name in enumerate(NAMES):
         x, y = float(rng.uniform(5, WIDTH - 5)), float(rng.uniform(5, HEIGHT - 5))
-        model, confidence = Predicted(x, y, "farnet_test 3-ab"), round(float(rng.uniform()), 4)
+        region = Region(9.5 + number, (12.25 + number, 8.0, 5.0 * number - 40)) if number % 3 == 0 else None
+        model = Predicted(x, y, "farnet_test 3-ab", region, check=number % 6 == 0)
+        confidence = round(float(rng.uniform()), 4)
         if number == 4:
             items.append(Landmark(name, state=State.UNDEFINED, confidence=confidence))
         elif number in (2, 9):
@@ -54,6 +56,12 @@ def prediction():
             state = State.OCCLUDED if number == 7 else State.DEFINED
             items.append(Landmark(name, x, y, state, confidence, model))
     return Landmarks(tuple(items))
+
+
+def is_sure(item):
+    """Where the model is not calibrated, the confidence decides."""
+    told = item.predicted
+    return item.confidence >= 0.5 if told is None or told.region is None else not told.check
 
 
 @pytest.fixture
@@ -84,7 +92,7 @@ def test_what_slicer_shows_of_a_prediction(mrml, node, volume):
     assert display.GetGlyphTypeAsString() == "Cross2D"
     assert display.GetSelectedColor() != display.GetColor()
     for index, item in enumerate(prediction()):
-        assert bool(node.GetNthControlPointSelected(index)) == (item.confidence >= 0.5)
+        assert bool(node.GetNthControlPointSelected(index)) == is_sure(item)
         assert node.GetNthControlPointDescription(index).endswith(f"第{index}.")
     assert node.GetNumberOfMeasurements() >= 1
     assert node.GetMeasurement("confidence").GetControlPointValues().GetValue(3) == prediction()[3].confidence
@@ -108,12 +116,14 @@ def test_there_and_back_only_the_moved_landmark_changes(node, tmp_path):
     assert np.abs(back.points()[others] - before.points()[others]).max() < 1e-6
     np.testing.assert_allclose(back.points()[11], moved_to, atol=1e-6)
     assert {item.predicted.model for item in back if item.predicted} == {"farnet_test 3-ab"}
+    told = [item.predicted and (item.predicted.region, item.predicted.check) for item in back]
+    assert told == [item.predicted and (item.predicted.region, item.predicted.check) for item in before]
 
 
 def test_the_rows_of_a_prediction(node):
     rows = lists.rows_of(node)
     assert [row.name for row in rows] == NAMES
-    expected = [Status.PREDICTED if item.confidence >= 0.5 else Status.UNSURE for item in prediction()]
+    expected = [Status.PREDICTED if is_sure(item) else Status.UNSURE for item in prediction()]
     expected[4], expected[2], expected[9] = Status.TO_PLACE, Status.SKIPPED, Status.SKIPPED
     assert [row.status for row in rows] == expected
     assert rows[7].status_text().endswith(", occluded")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import slicer
 
-from FARNetLandmarksLib import decisions, lists
+from FARNetLandmarksLib import decisions, lists, regions
 from FARNetLandmarksLib.session import ReviewSession
 from FARNetLandmarksLib.stock import StockExtension
 from tests.slicer.qt_shim import application, qt
@@ -30,6 +30,10 @@ class Extension:
         self.server = "http://127.0.0.1:8000 · FARNet"
         self.fault = ""
         self.takes = True
+        self.image = "case"
+        self.strategy = "hybrid: Unsure and unlike"
+        self.said_of_sample = ""
+        self.refusal = ""
 
     def connect(self):
         return self.fault
@@ -47,6 +51,10 @@ class Extension:
     def submit(self, node):
         self.asked.append([row.status_text() for row in lists.rows_of(node)])
         return self.takes
+
+    def decide(self, decision, reason):
+        self.asked.append((decision, reason))
+        return self.refusal
 
     def __getattr__(self, name):
         assert hasattr(StockExtension, name), name
@@ -267,7 +275,8 @@ def test_a_changed_extension_is_said_plainly(panel):
 def test_without_a_server_nothing_can_be_asked_of_it(panel):
     panel.stock.server = ""
     panel.refresh()
-    assert not panel.next_button.isEnabled()
+    assert not panel.samples.next.isEnabled()
+    assert not panel.samples.later.isEnabled()
     assert not panel.run_button.isEnabled()
     assert "not connected" in panel.server.text()
     click(panel, "Connect")
@@ -289,3 +298,73 @@ def test_size_of_points_and_zoom(filled):
     assert not filled.session.node.GetDisplayNode().GetPointLabelsVisibility()
     filled.zoom.setValue(4)
     assert filled.session.zoom == 4.0
+
+
+def test_the_table_tells_the_radius_and_what_it_means(filled):
+    node = filled.session.node
+    told = "confidence=0.93, radius=14.20, ellipse=16.00 10.10 35.0, predicted=70.0000 150.0000, model=m 1"
+    node.SetNthControlPointDescription(2, f"{told} | The one.")
+    filled.refresh()
+    assert table(filled)[1] == ["fair", "0.93 ±14 px", "predicted"]  # known to be wide goes before confident
+    assert filled.table.item(1, 1).toolTip() == (
+        "In nine cases of ten within 14 px of where the model put it; within the tolerance with a probability of 93 %"
+    )
+    assert filled.table.item(1, 0).toolTip() == "The one."
+    assert "not been calibrated" in filled.table.item(2, 1).toolTip()
+
+
+def test_the_region_of_the_landmark_under_review_is_drawn_and_no_other(filled, mrml):
+    node, scene = filled.session.node, mrml.scene
+    told = "radius=14.20, ellipse=16.00 10.10 35.0, predicted=70.0000 150.0000, model=m 1"
+    node.SetNthControlPointDescription(2, f"check, confidence=0.93, {told}")
+    filled.session.go("fair")
+    curve = regions.region_of(scene)
+    assert curve.GetNumberOfControlPoints() == regions.CORNERS
+    filled.session.go("sure")
+    assert regions.region_of(scene) is None
+    filled.session.go("fair")
+    mrml.scene.RemoveNode(node)
+    assert regions.region_of(scene) is None
+    assert filled.session.node is None
+
+
+def test_later_goes_on_to_the_next(panel):
+    panel.refresh()
+    assert panel.samples.next.toolTip() == "Open the next radiograph\nhybrid: Unsure and unlike"
+    assert not panel.samples.why.isVisible()
+    panel.stock.said_of_sample = "It is unlike the others."
+    click(panel, "Later")
+    assert panel.stock.asked == [("defer", ""), "next_sample"]
+    assert panel.samples.why.text() == "It is unlike the others."
+    assert panel.samples.why.isVisible()
+
+
+def test_a_rejection_wants_a_reason(panel):
+    panel.enter()
+    samples = panel.samples
+    click(panel, "Reject…")
+    assert samples.question.isVisible()
+    QTest.mouseClick(samples.confirm, Qt.MouseButton.LeftButton)
+    assert panel.stock.asked == []
+    QTest.keyClicks(samples.reason, "spans banana")  # letters that are keys of the review elsewhere
+    QTest.keyClick(samples.reason, Qt.Key.Key_Return)
+    assert panel.stock.asked == [("reject", "spans banana"), "next_sample"]
+    assert not samples.question.isVisible()
+    click(panel, "Reject…")
+    assert samples.reason.text() == ""
+    click(panel, "Reject…")  # once more takes the question back
+    assert not samples.question.isVisible()
+
+
+def test_what_could_not_be_set_aside_stays(panel, monkeypatch):
+    errors = []
+    monkeypatch.setattr(slicer.util, "errorDisplay", lambda text, **_: errors.append(text), raising=False)
+    panel.refresh()
+    panel.stock.refusal = "The radiograph was not set aside: there is none."
+    click(panel, "Later")
+    assert errors == ["The radiograph was not set aside: there is none."]
+    assert panel.stock.asked == [("defer", "")]
+    panel.stock.image = ""
+    panel.refresh()
+    assert not panel.samples.later.isEnabled()
+    assert not panel.samples.reject.isEnabled()

@@ -18,6 +18,7 @@ from FARNetLandmarksLib.review import (
     summary,
     worst_first,
 )
+from FARNetLandmarksLib.trust import is_unsure, radius_text, trust_text
 
 ROOT = Path(__file__).parents[2]
 MODULE = ROOT / "slicer" / "FARNetLandmarks"
@@ -61,6 +62,53 @@ def rows():
         row("nowhere", index=3, state="undefined"),
         row("gone", index=4, state="missing"),
     ]
+
+
+def test_a_calibrated_model_says_itself_what_is_worst():
+    def told(name, index, confidence, radius, check=False):
+        notes = Notes(confidence=confidence, predicted=(10.0, 20.0), check=check, region=(radius, radius, radius, 0.0))
+        return row(name, index=index, notes=notes, unsure=check)
+
+    ordered = worst_first(
+        [
+            told("sure", 0, 0.9, 6.0),
+            told("wide", 1, 0.95, 30.0),
+            told("flagged", 2, 0.99, 9.0, check=True),
+            told("flagged and wide", 3, 1.0, 9.5, check=True),
+            row("nowhere", "undefined", index=4, notes=Notes()),
+            row("by hand", index=5, notes=Notes()),
+        ]
+    )
+    assert [item.name for item in ordered] == ["nowhere", "flagged and wide", "flagged", "wide", "sure", "by hand"]
+
+
+@pytest.mark.parametrize(
+    ("notes", "second_colour", "unsure", "radius", "meaning"),
+    [
+        (Notes(), True, True, "", ""),
+        (Notes(confidence=0.2), True, True, "", "How sure the model is, 0 to 1; it has not been calibrated"),
+        (Notes(check=True), False, True, "", ""),
+        (
+            Notes(confidence=0.934, region=(14.2, 16.0, 10.1, 35.0)),
+            True,  # somebody has clicked on it
+            False,
+            "±14 px",
+            "In nine cases of ten within 14 px of where the model put it; "
+            "within the tolerance with a probability of 93 %",
+        ),
+        (
+            Notes(check=True, region=(9.94, 9.94, 9.94, 0.0)),
+            False,
+            True,
+            "±9.9 px",
+            "In nine cases of ten within 9.9 px of where the model put it",
+        ),
+    ],
+)
+def test_what_a_model_says_of_itself(notes, second_colour, unsure, radius, meaning):
+    assert is_unsure(notes, second_colour) is unsure
+    assert radius_text(notes) == radius
+    assert trust_text(notes) == meaning
 
 
 def test_worst_first_and_round_the_table():

@@ -1,9 +1,12 @@
 """What an annotator sees and does in Slicer's own slice view: glyphs on the landmarks, a drag, guided placing."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from FARNetLandmarksLib import lists, views
+from FARNetLandmarksLib import lists, regions, views
+from FARNetLandmarksLib.notes import Notes
 from FARNetLandmarksLib.review import Status
 from FARNetLandmarksLib.session import ReviewSession
 from lib.formats import json_text, markups_document, parse_markups
@@ -125,6 +128,77 @@ def test_jump_and_zoom_bring_a_landmark_to_the_middle(shown):
     corners = window.picture()
     assert (corners.min(axis=-1) > 230).any()  # the bright corner is in sight again
     session.close()
+
+
+def test_a_region_is_a_thin_line_that_nobody_can_drag(shown):
+    window, _, node = shown
+    session = ReviewSession(window.scene, window.app)
+    session.go("L1")
+    before = window.picture()
+    place = lists.rows_of(node)[1].notes.predicted
+    ellipse = (60.0, 20.0, 30.0)
+    row = replace(session.row(), notes=Notes(predicted=place, region=(35.0, *ellipse)))
+    regions.show_region(window.scene, node, row)
+    after = window.picture()
+    drawn = np.argwhere((np.abs(after.astype(int) - AMBER).max(axis=-1) < 90) & (after != before).any(axis=-1))
+    to_ras = window.slice_node.GetXYToRAS()
+    height = after.shape[0]
+    pixels = [to_ras.MultiplyPoint([x, height - 1 - y, 0, 1])[:2] for y, x in drawn]
+    away = np.array(pixels) / -MM - place
+    turn = np.deg2rad(ellipse[2])
+    along, across = away @ (np.cos(turn), np.sin(turn)), away @ (-np.sin(turn), np.cos(turn))
+    np.testing.assert_allclose((along / ellipse[0]) ** 2 + (across / ellipse[1]) ** 2, 1.0, atol=0.15)
+    assert 150 < len(drawn) < 1500  # the whole way around, and thin
+    curve = regions.region_of(window.scene)
+    at = [window.on_screen(curve, index) for index in range(regions.CORNERS)]
+    window.drag(*at[0], by_x=30, by_y=30)
+    assert [window.on_screen(curve, index) for index in range(regions.CORNERS)] == at
+    x, y = window.on_screen(node, 1)
+    window.drag(x, y, by_x=12, by_y=8)  # the landmark within it can be
+    moved = window.on_screen(node, 1)
+    assert (moved[0] - x, moved[1] - y) == pytest.approx((12, 8), abs=1.0)
+    session.close()
+
+
+def test_a_region_does_not_come_between_the_clicks_that_place(shown):
+    window, _, node = shown
+
+    def show():
+        row = session.row()
+        told = Notes(predicted=(240.0, 300.0), region=(35.0, 60.0, 20.0, 30.0))
+        regions.show_region(window.scene, node, None if row is None else replace(row, notes=told))
+
+    session = ReviewSession(window.scene, window.app)
+    session.changed = show
+    session.go("L3")
+    regions.show_region(window.scene, node, None)
+    session.place()
+    assert regions.region_of(window.scene) is not None
+    window.view.render()
+    window.click(300, 300)
+    assert (session.placing, session.current) == (True, "L8")
+    window.click(350, 420)
+    assert window.on_screen(node, 8) == pytest.approx((350, 420), abs=1.0)
+    assert not session.placing
+    session.close()
+
+
+def test_a_region_is_no_label_and_goes_into_no_file(shown, tmp_path):
+    window, volume, node = shown
+    row = replace(lists.rows_of(node)[0], notes=Notes(predicted=(240.0, 300.0), region=(35.0, 60.0, 20.0, 30.0)))
+    regions.show_region(window.scene, node, row)
+    curve = regions.region_of(window.scene)
+    assert lists.landmark_lists(window.scene) == [node]
+    assert lists.list_of(window.scene, volume) is node
+    window.scene.SetURL(str(tmp_path / "scene.mrml"))
+    window.scene.Commit()
+    saved = (tmp_path / "scene.mrml").read_text()
+    assert "MarkupsFiducial" in saved
+    assert "MarkupsClosedCurve" not in saved  # nor is it what a click places
+    regions.show_region(window.scene, node, row)
+    assert regions.region_of(window.scene) is curve
+    regions.show_region(window.scene, None, None)
+    assert regions.region_of(window.scene) is None
 
 
 @pytest.mark.data

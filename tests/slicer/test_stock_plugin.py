@@ -39,7 +39,8 @@ def test_connect_lists_models_strategies_and_trainers(stock, unlabelled):
     assert stock.told == []
     assert stock.widget.models["farnet_demo"]["type"] == "detection"
     assert ui.segmentationModelSelector.items == ["farnet_demo"]  # the box "Auto Segmentation"
-    assert ui.strategyBox.items == ["first", "random"]
+    assert ui.strategyBox.items == list(unlabelled.get("/info/")["strategies"])
+    assert ui.strategyBox.currentText == "hybrid"
     assert ui.trainerBox.items == ["farnet_demo"]
     assert ui.configTable.rows()["result_type"].items == ["points", "boxes"]
 
@@ -134,7 +135,9 @@ def test_run_shows_how_sure_the_model_is(stock, unlabelled):
     assert set(sure) == {True, False}
     assert [bool(points.GetNthControlPointSelected(index)) for index in indices] == sure
     assert {points.GetNthControlPointPositionStatus(index) for index in indices} == {points.PositionDefined}
-    assert all(points.GetNthControlPointDescription(index).startswith("confidence=") for index in indices)
+    told = [points.GetNthControlPointDescription(index) for index in indices]
+    assert [text.startswith("confidence=") for text in told] == sure
+    assert [text.startswith("check, confidence=") for text in told] == [not one for one in sure]
     display = points.GetDisplayNode()
     assert display.GetGlyphType() == display.Cross2D
 

@@ -1,4 +1,4 @@
-"""One Orthanc for all tests that neither kill it nor lock it."""
+"""What several tests of the viewers stand on: a PACS, its studies, a whole site with OHIF."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -10,7 +10,9 @@ from lib.datasets.phantoms import make_phantom
 from monailabel_app.datastores import pacs_catalogue
 from monailabel_app.datastores.dicomweb import DicomwebStudies
 from tests.tiny import CEPH, FILE_SIZE, KIND
+from tests.viewers.ohif import build_of
 from tests.viewers.orthanc import Orthanc, running_orthanc
+from tests.viewers.sites import Site, running_site
 
 MODEL = "farnet_demo"
 
@@ -55,3 +57,11 @@ def label(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return write
+
+
+@pytest.fixture(scope="module", params=["wheel", "3.13"])
+def site(request, tmp_path_factory) -> Iterator[Site]:
+    """A site of a test module's own, with each build of OHIF."""
+    build = build_of(request.param)
+    with running_site(build, tmp_path_factory.mktemp("a site"), tmp_path_factory.mktemp("scratch")) as running:
+        yield running

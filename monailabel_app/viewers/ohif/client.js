@@ -57,11 +57,24 @@ export class Client {
   }
 
   /**
-   * The next image to annotate; an empty object where none is left.
+   * The next image to annotate, and why it; without an `id` where none is left.
    * @param {string} strategy
+   * @param {string} model whose doubts count
+   * @param {string} asker who asks
    */
-  nextSample(strategy) {
-    return this.#json('POST', `activelearning/${encodeURIComponent(strategy)}`, {}, { client_id: CLIENT_ID });
+  nextSample(strategy, model, asker) {
+    return this.#json('POST', `activelearning/${encodeURIComponent(strategy)}`, {}, { model, client_id: asker });
+  }
+
+  /**
+   * Set an image aside.
+   * @param {string} image
+   * @param {'defer' | 'reject' | 'none'} decision
+   * @param {string} reason
+   * @param {string} asker who says so
+   */
+  decide(image, decision, reason, asker) {
+    return this.#json('PUT', 'activelearning/decision', { image }, { decision, reason, client_id: asker });
   }
 
   /** @param {string} model */
@@ -130,8 +143,6 @@ export class Client {
     }
   }
 }
-
-export const CLIENT_ID = 'OHIF';
 
 function form(fields) {
   const data = new FormData();

@@ -45,13 +45,14 @@ export function choice(cy, text, chosen) {
 /**
  * Put options into a choice, where they are not there already.
  * @param {HTMLSelectElement} select
- * @param {[string, string][]} options value and text of each
+ * @param {[string, string, string?][]} options value, text and, where there is one, title of each
  * @param {string} value the chosen one
  */
 export function fill(select, options, value) {
-  const present = [...select.options].map(option => [option.value, option.text]);
-  if (JSON.stringify(present) !== JSON.stringify(options)) {
-    select.replaceChildren(...options.map(([key, text]) => new Option(text, key)));
+  const wanted = options.map(([key, text, title = '']) => [key, text, title]);
+  const present = [...select.options].map(option => [option.value, option.text, option.title]);
+  if (JSON.stringify(present) !== JSON.stringify(wanted)) {
+    select.replaceChildren(...wanted.map(([key, text, title]) => Object.assign(new Option(text, key), { title })));
   }
   select.value = value;
 }

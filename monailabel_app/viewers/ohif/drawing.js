@@ -1,6 +1,11 @@
-/** How landmarks look in the image: coloured by confidence, named, joined by lines, the current one ringed. */
+/**
+ * How landmarks look in the image: coloured by confidence, named, joined by lines, the current one ringed; where those
+ * lie that somebody should look at.
+ */
 import { annotationOf, TOOL } from './points.js';
+import { drawRegion, isRegionShown } from './region.js';
 import { isLeft, isPlaced, Status, statusOf } from './review.js';
+import { isUnsure, LOW_CONFIDENCE } from './trust.js';
 import { imageOf } from './viewing.js';
 
 const DECIDED = 'rgb(90, 204, 230)';
@@ -34,8 +39,8 @@ export function colourOf(row) {
   if (!isLeft(row)) {
     return status === Status.SKIPPED ? SKIPPED : DECIDED;
   }
-  const confidence = row.confidence ?? 1;
-  return `hsl(${Math.round(12 + 46 * Math.min(1, confidence))}, 100%, 60%)`;
+  const sure = Math.min(row.confidence ?? 1, isUnsure(row) ? LOW_CONFIDENCE : 1);
+  return `hsl(${Math.round(12 + 46 * sure)}, 100%, 60%)`;
 }
 
 /**
@@ -65,6 +70,9 @@ function dress(tool) {
   tool.renderAnnotation = (enabledElement, svg) => {
     const points = landmarksIn(enabledElement.viewport);
     drawLines(svg, points);
+    points
+      .filter(({ isVisible, row }) => isVisible && isRegionShown(row, scene.current))
+      .forEach(({ uid, row }) => drawRegion(svg, enabledElement.viewport, uid, row.predicted, colourOf(row)));
     points.forEach(({ uid, row }) => colour(uid, colourOf(row)));
     const ownText = tool.configuration.getTextLines;
     const ours = new Set(points.map(({ data }) => data));

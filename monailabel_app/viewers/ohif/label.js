@@ -3,15 +3,17 @@ import { isPlaced, MOVED_PX, Status, statusOf } from './review.js';
 
 /** @typedef {import('./review.js').Row} Row */
 /** @typedef {{name: string, landmarks: {name: string, abbreviation: string, definition: string}[]}} LandmarkSet */
+/** @typedef {{calibrated: boolean, note: string, shape?: {plausible: boolean, note: string}}} Trust */
 
 export class Label {
   /**
    * @param {string} image id of the image: its SOPInstanceUID.
    * @param {string | undefined} model name of a model that has these landmarks.
    * @param {LandmarkSet | undefined} set of that model.
-   * @param {object[]} landmarks as the server tells them; of the set's others nothing is known yet.
+   * @param {object[]} landmarks as the server stores them; of the set's others nothing is known yet.
+   * @param {object} [answer] the server's, which tells the pixel spacing and what a prediction is worth.
    */
-  constructor(image, model, set, landmarks = []) {
+  constructor(image, model, set, landmarks = [], { pixel_spacing: spacing, trust = null } = {}) {
     const told = new Map(landmarks.map(item => [item.name, item]));
     const names = set?.landmarks ?? landmarks.map(({ name }) => ({ name, abbreviation: name, definition: '' }));
     this.image = image;
@@ -21,8 +23,11 @@ export class Label {
     this.origin = '';
     /** An annotator has decided something that the server does not have. */
     this.touched = false;
+    /** @type {Trust | null} what the prediction as a whole is worth; null once it is somebody's label. */
+    this.trust = trust;
+    const mm = spacing?.x && spacing.y ? Math.max(spacing.x, spacing.y) : null;
     /** @type {Row[]} in the set's order. */
-    this.rows = names.map(definition => newRow(definition, told.get(definition.name)));
+    this.rows = names.map(definition => ({ ...newRow(definition, told.get(definition.name)), mm }));
   }
 
   /**
@@ -33,9 +38,15 @@ export class Label {
    * @param {object} answer of the server
    */
   static predicted(image, model, set, answer) {
-    const label = new Label(image, model, set, answer.landmarks);
-    label.origin = `Predicted by ${answer.model} ${answer.version}`;
-    label.#takeAsPredicted(`${answer.model} ${answer.version}`);
+    const by = `${answer.model} ${answer.version}`;
+    const label = new Label(
+      image,
+      model,
+      set,
+      answer.landmarks.map(item => asStored(item, by)),
+      answer,
+    );
+    label.origin = `Predicted by ${by}`;
     return label;
   }
 
@@ -47,13 +58,14 @@ export class Label {
    * @param {object} answer of the server, with a tag
    */
   static stored(image, model, set, answer) {
-    const label = new Label(image, model, set, answer.landmarks);
+    const label = new Label(image, model, set, answer.landmarks, answer);
     const { info = {}, tag } = answer;
     const by = `${info.model ?? ''} ${info.version ?? ''}`.trim();
     if (tag === 'final') {
       const who = info.user ?? info.client_id;
       label.origin = `Submitted${who ? ` by ${who}` : ''}${info.ts ? ` on ${date(info.ts)}` : ''}`;
       label.#acceptPredicted();
+      label.trust = null;
     } else {
       label.origin = by ? `Predicted by ${by}` : 'Predicted';
       label.#takeAsPredicted(by);
@@ -133,6 +145,11 @@ export class Label {
     }
   }
 
+  /** What an annotator should know of the prediction as a whole: empty where there is nothing to say. */
+  get hint() {
+    return [this.trust?.shape?.note, this.trust?.note].filter(Boolean).join(' ');
+  }
+
   /** What the server stores. */
   document() {
     const fields = ({ name, x, y, state, confidence, predicted }) => ({ name, x, y, state, confidence, predicted });
@@ -143,6 +160,7 @@ export class Label {
   submitted() {
     this.touched = false;
     this.origin = 'Submitted';
+    this.trust = null;
     this.#acceptPredicted();
   }
 
@@ -168,6 +186,12 @@ export class Label {
 function newRow({ name, abbreviation, definition }, told = {}) {
   const { x = null, y = null, state = 'undefined', confidence = null, predicted = null } = told;
   return { name, abbreviation, definition, x, y, state, confidence, predicted, accepted: false, before: null };
+}
+
+/** A landmark of a prediction as the server stores one: what is true of the prediction stands with it. */
+function asStored({ radius_px = null, ellipse = null, check = false, ...item }, model) {
+  const isFound = item.x !== null && item.y !== null;
+  return { ...item, predicted: isFound ? { x: item.x, y: item.y, model, radius_px, ellipse, check } : null };
 }
 
 function date(seconds) {

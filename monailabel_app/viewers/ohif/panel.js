@@ -104,6 +104,7 @@ class Panel {
     const { session } = this;
     this.count = element('p', { cy: 'summary', className: 'farnet-summary' });
     this.done = element('div', { className: 'farnet-bar-done' });
+    this.hint = element('p', { cy: 'hint', className: 'farnet-hint' });
     this.order = element('input', {
       cy: 'worst-first',
       type: 'checkbox',
@@ -127,9 +128,10 @@ class Panel {
       { aria: { label: 'Review' } },
       this.count,
       element('div', { className: 'farnet-thin-bar' }, this.done),
+      this.hint,
       element(
         'label',
-        { className: 'farnet-check', title: 'Order by confidence; otherwise in the order of the landmark set' },
+        { className: 'farnet-check', title: 'What to look at first; otherwise in the order of the landmark set' },
         this.order,
         'Worst first',
       ),
@@ -172,6 +174,8 @@ class Panel {
     this.count.textContent = label ? summary(rows) : image ? 'No landmarks yet' : 'No radiograph is shown';
     this.count.title = label?.origin ?? '';
     this.done.style.width = `${rows.length ? (100 * rows.filter(one => !isLeft(one)).length) / rows.length : 0}%`;
+    this.hint.textContent = label?.hint ?? '';
+    this.hint.dataset.type = label?.trust?.shape?.plausible === false ? 'warning' : 'info';
     this.order.checked = session.byConfidence;
     this.review.classList.toggle('farnet-without-list', !rows.length);
     this.table.draw(rows, session.current);

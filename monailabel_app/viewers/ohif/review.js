@@ -9,14 +9,14 @@
  * @property {number | null} x pixels of the file as stored, the centre of the first pixel is 0; null without a place.
  * @property {number | null} y
  * @property {'defined' | 'occluded' | 'missing' | 'undefined'} state `missing`: the annotator says so
- * @property {number | null} confidence of the model, 0 to 1.
- * @property {{x: number, y: number, model: string} | null} predicted where a model put it.
+ * @property {number | null} confidence of the model, 0 to 1: of a calibrated one, the probability that the landmark lies
+ *   within the tolerance of where the model put it.
+ * @property {import('./trust.js').Predicted | null} predicted where a model put it.
+ * @property {number | null} mm millimetres of a pixel, along the axis on which it is larger; null where not known.
  * @property {boolean} accepted the annotator has said that it is right there.
  * @property {{x: number, y: number, state: string} | null} before where it was before it was skipped or taken away.
  */
-
-/** Below it the model is unsure; the same as in the files for 3D Slicer (lib/formats/markups.py). */
-export const LOW_CONFIDENCE = 0.3;
+import { isFlagged, isUnsure } from './trust.js';
 
 /** A point this many pixels from its prediction was moved by somebody; less is lost by computing. */
 export const MOVED_PX = 1e-3;
@@ -69,7 +69,7 @@ export function statusOf(row) {
   if (row.accepted) {
     return Status.ACCEPTED;
   }
-  return row.confidence !== null && row.confidence < LOW_CONFIDENCE ? Status.UNSURE : Status.PREDICTED;
+  return isUnsure(row) ? Status.UNSURE : Status.PREDICTED;
 }
 
 /**
@@ -88,13 +88,16 @@ export function isLeft(row) {
 }
 
 /**
- * Landmarks without a place, then the least confident; those without a confidence come last. Accepting and moving do
- * not change the order, so that rows do not run away from under the mouse.
+ * Landmarks without a place, then those that the model says to look at; among them the largest radius first or, where
+ * none is known, the least confident; those without a confidence come last. Accepting and moving do not change the
+ * order, so that rows do not run away from under the mouse.
  * @param {Row[]} rows
  */
 export function worstFirst(rows) {
-  const key = row => (row.state === 'undefined' ? -1 : (row.confidence ?? 2));
-  return [...rows].sort((one, other) => key(one) - key(other)); // sorting keeps the order of equals
+  const urgency = row => (row.state === 'undefined' ? 0 : isFlagged(row) ? 1 : 2);
+  const doubt = ({ predicted, confidence }) => (predicted?.radius_px ? -predicted.radius_px : (confidence ?? 2));
+  // sorting keeps the order of equals
+  return [...rows].sort((one, other) => urgency(one) - urgency(other) || doubt(one) - doubt(other));
 }
 
 /**

@@ -1,7 +1,8 @@
-/** The table of landmarks: name, confidence, and where each stands on its way to a label. */
+/** The table of landmarks: name, confidence and radius, and where each stands on its way to a label. */
 import { element } from './dom.js';
 import { colourOf } from './drawing.js';
 import { isLeft, statusOf, statusText } from './review.js';
+import { radiusText, trustText } from './trust.js';
 
 /** Drawn anew many times a second during a drag: only what differs is touched. */
 export class LandmarkTable {
@@ -43,11 +44,13 @@ export class LandmarkTable {
   #draw(row, isCurrent) {
     const parts = this.#parts.get(row.name) ?? this.#make(row);
     const { line, name, dot, confidence, state } = parts;
-    const look = [colourOf(row), row.confidence?.toFixed(2) ?? '', statusText(row), isCurrent].join('|');
+    const [sure, radius] = [row.confidence?.toFixed(2) ?? '', radiusText(row)];
+    const look = [colourOf(row), sure, radius, statusText(row), isCurrent].join('|');
     if (look !== parts.look) {
       parts.look = look;
       dot.style.background = colourOf(row);
-      confidence.textContent = row.confidence?.toFixed(2) ?? '';
+      confidence.replaceChildren(sure, ...(radius ? [element('div', { className: 'farnet-radius' }, radius)] : []));
+      confidence.title = trustText(row);
       state.textContent = statusText(row);
       state.className = isLeft(row) ? 'farnet-left' : 'farnet-decided';
       line.dataset.state = statusOf(row);

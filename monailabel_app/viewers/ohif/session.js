@@ -3,7 +3,7 @@ import { Client } from './client.js';
 import { Label } from './label.js';
 import { isPlaced, submissionQuestion } from './review.js';
 import { Reviewing } from './reviewing.js';
-import { recall, rememberServer } from './settings.js';
+import { browserId, recall, rememberServer, tellNextPage, toldBefore } from './settings.js';
 
 const UNSAVED = 'What you have decided on this radiograph has not been submitted.';
 
@@ -107,27 +107,55 @@ export class Session extends Reviewing {
 
   /** Open the next image to annotate, in the same mode. */
   nextSample() {
-    if (this.unsaved() && !window.confirm(`${UNSAVED}\n\nGo on without it?`)) {
+    return this.#mayLeave() ? this.#wait('Looking for the next sample', () => this.#openNext()) : undefined;
+  }
+
+  /**
+   * Take the image out of what is to be annotated, for now or for good, and open the next one.
+   * @param {'defer' | 'reject'} decision
+   * @param {string} reason
+   */
+  setAside(decision, reason = '') {
+    const { image } = this;
+    if (!this.#mayLeave()) {
       return undefined;
     }
-    return this.#wait('Looking for the next sample', async () => {
-      const sample = await this.client.nextSample(this.strategy);
-      if (!sample.StudyInstanceUID) {
-        this.tell(
-          sample.id ? 'The next sample is in no study that OHIF shows' : 'Every radiograph has a label',
-          'info',
-        );
-        return;
-      }
-      const url = new URL(window.location.href);
-      url.search = new URLSearchParams({
-        StudyInstanceUIDs: sample.StudyInstanceUID,
-        initialSeriesInstanceUID: sample.SeriesInstanceUID,
-        initialSOPInstanceUID: sample.SOPInstanceUID,
-      });
-      this.leaving = true;
-      window.location.assign(url);
+    return this.#wait('Setting aside', async () => {
+      await this.client.decide(image, decision, reason, this.#asker);
+      await this.#openNext();
     });
+  }
+
+  /** Why the strategy has chosen the image that is shown; empty where it was opened by hand. */
+  get why() {
+    return toldBefore(this.image);
+  }
+
+  /** Who asks for samples: the annotator, or this browser. */
+  get #asker() {
+    return this.annotator || browserId();
+  }
+
+  #mayLeave() {
+    return !this.unsaved() || window.confirm(`${UNSAVED}\n\nGo on without it?`);
+  }
+
+  async #openNext() {
+    const sample = await this.client.nextSample(this.strategy, this.model, this.#asker);
+    if (!sample.StudyInstanceUID) {
+      const none = sample.message ?? 'Every radiograph has a label';
+      this.tell(sample.id ? 'The next sample is in no study that OHIF shows' : none, 'info');
+      return;
+    }
+    tellNextPage(sample.SOPInstanceUID, sample.why ?? '');
+    const url = new URL(window.location.href);
+    url.search = new URLSearchParams({
+      StudyInstanceUIDs: sample.StudyInstanceUID,
+      initialSeriesInstanceUID: sample.SeriesInstanceUID,
+      initialSOPInstanceUID: sample.SOPInstanceUID,
+    });
+    this.leaving = true;
+    window.location.assign(url);
   }
 
   /** Do something that takes time and may fail, and tell the sentence. */

@@ -1,4 +1,7 @@
-/** What is remembered from one day to the next: the server in the stock plugin's cookie, the rest in the browser. */
+/**
+ * What is remembered: the server in the stock plugin's cookie and choices in the browser, from one day to the next;
+ * and what the page that opens next shall know.
+ */
 
 const COOKIE = 'MONAILABEL_SERVER_URL';
 const PREFIX = 'farnet.';
@@ -65,5 +68,38 @@ export function remember(name, value) {
     window.localStorage.setItem(PREFIX + name, value);
   } catch {
     // it is asked again next time
+  }
+}
+
+/** Tells this browser from others where an annotator has given no name. */
+export function browserId() {
+  const id = recall('browser') || `OHIF-${Math.random().toString(36).slice(2, 10)}`;
+  remember('browser', id);
+  return id;
+}
+
+/**
+ * Tell the next page of this tab something about an image.
+ * @param {string} image
+ * @param {string} sentence
+ */
+export function tellNextPage(image, sentence) {
+  try {
+    window.sessionStorage.setItem(`${PREFIX}why`, JSON.stringify({ image, sentence }));
+  } catch {
+    // it is not told
+  }
+}
+
+/**
+ * What the page before has told about an image; empty where it told nothing.
+ * @param {string | null} image
+ */
+export function toldBefore(image) {
+  try {
+    const told = JSON.parse(window.sessionStorage.getItem(`${PREFIX}why`));
+    return told && told.image === image ? told.sentence : '';
+  } catch {
+    return '';
   }
 }

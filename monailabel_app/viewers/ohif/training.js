@@ -1,4 +1,5 @@
 /** Active learning: the next sample, the training and how far it is, in the words of MONAI Label's own plugin. */
+import { Aside } from './aside.js';
 import { bar, button, choice, element, fill } from './dom.js';
 
 const RUNNING_MS = 3000;
@@ -15,6 +16,8 @@ export class Training {
     this.next = button('next-sample', 'Next Sample', 'Open the next radiograph to annotate', () =>
       session.nextSample(),
     );
+    this.aside = new Aside(session);
+    this.why = element('p', { cy: 'why', className: 'farnet-hint' });
     this.update = button('update-model', 'Update Model', 'Train the chosen model on all submitted labels', () =>
       session.attempt(() => this.#toggle()),
     );
@@ -28,7 +31,10 @@ export class Training {
       { aria: { label: 'Active learning' } },
       element('h3', {}, 'Active Learning'),
       this.strategy.field,
-      element('div', { className: 'farnet-buttons' }, this.next, this.update),
+      element('div', { className: 'farnet-buttons' }, this.next, this.aside.later, this.aside.reject),
+      this.aside.form,
+      this.why,
+      element('div', { className: 'farnet-buttons' }, this.update),
       ...Object.values(this.bars).map(({ field }) => field),
     );
   }
@@ -44,12 +50,16 @@ export class Training {
   }
 
   draw() {
-    const { info, strategy, busy, model } = this.session;
+    const { info, strategy, busy, model, why } = this.session;
+    const strategies = Object.entries(info?.strategies ?? {});
     fill(
       this.strategy.select,
-      Object.keys(info?.strategies ?? {}).map(name => [name, name]),
+      strategies.map(([name, { description = '' }]) => [name, name, description]),
       strategy,
     );
+    this.strategy.field.title = info?.strategies?.[strategy]?.description ?? '';
+    this.aside.draw();
+    this.why.textContent = why;
     this.next.disabled = !strategy || busy;
     this.update.disabled = !model;
     this.update.textContent = this.#running ? 'Stop Training' : 'Update Model';

@@ -181,14 +181,21 @@ def _asked(edited: list[str], question: str) -> bool:
 # --- a radiograph arrives ------------------------------------------------------------------------------------------
 
 _sample: dict[str, str] = {}
-"""Id of the last sample, file name of its download, and its path where the server has told one; of this scene."""
+"""Id of the last sample, file name of its download, its path where the server has told one, why it was chosen, or that
+there is none; of this scene.
+"""
+
+
+def said_of_sample() -> str:
+    """Why the server has chosen the last sample, or that there is none; empty where it does not say."""
+    return _sample.get("why") or _sample.get("message", "")
 
 
 def _note_sample(original: Any, self: Any, strategy: Any, params: Any) -> Any:
     answer = original(self, strategy, params)
     told = answer if isinstance(answer, dict) else {}
     _sample.clear()
-    _sample.update({key: str(told[key]) for key in ("id", "name", "path") if told.get(key)})
+    _sample.update({key: str(told[key]) for key in ("id", "name", "path", "why", "message") if told.get(key)})
     return answer
 
 

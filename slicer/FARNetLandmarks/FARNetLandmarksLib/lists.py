@@ -16,6 +16,7 @@ import vtk
 
 from FARNetLandmarksLib.notes import Notes, read_notes, write_notes
 from FARNetLandmarksLib.review import DEFINED, MISSING, UNDEFINED, Row
+from FARNetLandmarksLib.trust import is_unsure
 
 LANDMARKS = "FARNet.Landmarks"
 IMAGE = "FARNet.Image"
@@ -131,7 +132,8 @@ def rows_of(node: Any) -> list[Row]:
             x, y = to_pixel.MultiplyPoint([*position, 1.0])[:2]
             pixel = (x, y)
         notes = read_notes(node.GetNthControlPointDescription(index))
-        rows.append(Row(index, name, state, pixel, notes, not node.GetNthControlPointSelected(index), name in checked))
+        unsure = is_unsure(notes, not node.GetNthControlPointSelected(index))
+        rows.append(Row(index, name, state, pixel, notes, unsure, name in checked))
     return rows
 
 

@@ -12,7 +12,9 @@ from typing import Any
 import qt
 import slicer
 
+from FARNetLandmarksLib.aside import SampleRow
 from FARNetLandmarksLib.bridge import TITLE
+from FARNetLandmarksLib.regions import show_region
 from FARNetLandmarksLib.review import submission_question, summary
 from FARNetLandmarksLib.session import ReviewSession
 from FARNetLandmarksLib.stock import StockExtension
@@ -58,9 +60,9 @@ class LandmarkPanel:
         self.connect_button = self._button(row, "Connect", self.connect, "", "Ask the server of the MONAI Label module")
         self.server = qt.QLabel()
         row.addWidget(self.server, 1)
+        self.samples = SampleRow(layout, self.next_sample, self.set_aside)
         row = qt.QHBoxLayout()
         layout.addLayout(row)
-        self.next_button = self._button(row, "Next sample", self.next_sample, "", "Open the next radiograph")
         self.run_button = self._button(row, "Predict", self.run, "", "Let the model chosen in MONAI Label predict")
         self.empty_button = self._button(row, "Empty list", self.empty_list, "", EMPTY_HELP)
         self.sets = qt.QComboBox()
@@ -172,6 +174,14 @@ class LandmarkPanel:
         self.session.show_all()
         self.refresh()
 
+    def set_aside(self, decision: str, reason: str) -> None:
+        """Take the radiograph out of what is to be annotated, for now or for good, and open the next."""
+        fault = self.stock.decide(decision, reason)
+        if fault:
+            slicer.util.errorDisplay(fault, windowTitle=TITLE)
+        else:
+            self.next_sample()
+
     def run(self) -> None:
         """Predict, and go to the landmark that needs it most."""
         self.stock.run()
@@ -237,11 +247,14 @@ class LandmarkPanel:
         self.progress.setValue(sum(not row.is_left for row in rows))
         self.landmarks.draw(rows, self.session.current)
         current = next((row for row in rows if row.name == self.session.current), None)
+        show_region(self.session.scene, self.session.node, current)
         self.definition.setText("" if current is None else f"<b>{current.name}</b> {current.notes.definition}")
         self.submit_button.setEnabled(bool(rows) and not self.stock.fault)
         self.connect_button.setEnabled(self.stock.widget is not None)
         ready = bool(self.stock.server)
-        self.next_button.setEnabled(ready)
+        self.samples.draw(
+            ready=ready, at_hand=bool(self.stock.image), strategy=self.stock.strategy, why=self.stock.said_of_sample
+        )
         self.run_button.setEnabled(ready and self.stock.volume is not None and bool(self.stock.model))
         self.empty_button.setEnabled(ready and self.stock.volume is not None and not rows)
         self._fill_sets()

@@ -38,7 +38,7 @@ class Row:
         state: ``defined``, ``undefined`` (not annotated yet) or ``missing`` (an annotator says that it is not there).
         pixel: ``(x, y)`` in pixels of the file as stored; None where it has no position.
         notes: what its description says.
-        unsure: the model's confidence is low.
+        unsure: somebody should look at where the model put it.
         checked: an annotator has accepted it where it is.
     """
 
@@ -91,14 +91,18 @@ class Row:
 
 
 def worst_first(rows: Sequence[Row]) -> list[Row]:
-    """Landmarks without a place, then the least confident; those that have no confidence come last.
+    """Landmarks without a place, then those that the model says to look at.
 
-    Accepting and moving do not change the order, so that rows do not run away from under the mouse.
+    Among them the largest radius comes first or, where none is known, the least confident; those that have no
+    confidence come last. Accepting and moving do not change the order, so that rows do not run away from under the
+    mouse.
     """
 
     def key(row: Row) -> tuple[int, float, int]:
-        confidence = row.notes.confidence
-        return (0 if row.state == UNDEFINED else 1, 2.0 if confidence is None else confidence, row.index)
+        notes = row.notes
+        urgency = 0 if row.state == UNDEFINED else 1 if notes.check else 2
+        doubt = 2.0 if notes.confidence is None else notes.confidence
+        return (urgency, doubt if notes.region is None else -notes.region[0], row.index)
 
     return sorted(rows, key=key)
 

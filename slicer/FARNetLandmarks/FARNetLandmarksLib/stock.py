@@ -8,6 +8,7 @@ from typing import Any
 import slicer
 
 from FARNetLandmarksLib import bridge, lists, submission
+from FARNetLandmarksLib.asking import set_aside
 
 
 class StockExtension:
@@ -53,6 +54,25 @@ class StockExtension:
         """The radiograph at hand; None where there is none."""
         return None if self.widget is None else self.widget._volumeNode
 
+    @property
+    def image(self) -> str:
+        """Id of the radiograph at hand; empty where there is none, or it is not the server's."""
+        sample = getattr(self.widget, "current_sample", None) or {}
+        return "" if sample.get("session") else str(sample.get("id", ""))
+
+    @property
+    def strategy(self) -> str:
+        """The strategy that is chosen in the extension, and what it does; empty before the server has answered."""
+        widget = self.widget
+        name = "" if widget is None else str(widget.ui.strategyBox.currentText)
+        told = widget.info.get("strategies", {}).get(name, {}) if name else {}
+        return f"{name}: {told['description']}" if told.get("description") else name
+
+    @property
+    def said_of_sample(self) -> str:
+        """Why the server has chosen the last sample, or that there is none; empty where it does not say."""
+        return bridge.said_of_sample()
+
     def landmark_sets(self) -> dict[str, dict[str, Any]]:
         """The landmark set of each model that the server can train."""
         trainers = self.widget.info.get("trainers", {}) if self.widget is not None else {}
@@ -65,6 +85,15 @@ class StockExtension:
     def next_sample(self) -> None:
         """Open the next radiograph."""
         self.widget.onNextSampleButton()
+
+    def decide(self, decision: str, reason: str) -> str:
+        """Set the radiograph at hand aside; empty, or a sentence that says why that could not be done.
+
+        Args:
+            decision: ``defer`` or ``reject``.
+            reason: why.
+        """
+        return set_aside(self.widget, self.image, decision, reason)
 
     def run(self) -> None:
         """Let the chosen model predict."""

@@ -1,4 +1,4 @@
-"""The table of landmarks: name, confidence, and where each stands on its way to a label."""
+"""The table of landmarks: name, confidence and radius, and where each stands on its way to a label."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import qt
 
 from FARNetLandmarksLib.review import Row, Status
+from FARNetLandmarksLib.trust import radius_text, trust_text
 
 COLUMNS = ("Landmark", "Confidence", "State")
 STATE = 2
@@ -54,10 +55,8 @@ class LandmarkTable:
             self._names, self._drawn = names, {}
             table.setRowCount(len(rows))
         for place, row in enumerate(rows):
-            confidence = row.notes.confidence
-            texts = (row.name, "" if confidence is None else f"{confidence:.2f}", row.status_text())
-            for column, text in enumerate(texts):
-                look = (text, row.notes.definition, COLOURS[row.status] if column == STATE else "")
+            for column, (text, tip) in enumerate(_texts(row)):
+                look = (text, tip, COLOURS[row.status] if column == STATE else "")
                 if self._drawn.get((place, column)) != look:
                     self._drawn[place, column] = look
                     table.setItem(place, column, _cell(*look))
@@ -70,6 +69,14 @@ class LandmarkTable:
     def _choose(self, row: int) -> None:
         if 0 <= row < len(self._names):
             self._chosen(self._names[row])
+
+
+def _texts(row: Row) -> tuple[tuple[str, str], ...]:
+    """Text and tip of each cell."""
+    notes = row.notes
+    confidence = "" if notes.confidence is None else f"{notes.confidence:.2f}"
+    sure = " ".join(part for part in (confidence, radius_text(notes)) if part)
+    return (row.name, notes.definition), (sure, trust_text(notes)), (row.status_text(), notes.definition)
 
 
 def _cell(text: str, tip: str, colour: str) -> Any:
