@@ -207,7 +207,7 @@ class FARNetApp(MONAILabelApp):
     def _known(self, request: Mapping[str, Any]) -> Known:
         """What is known of the radiographs now; what is not will be, next time."""
         asked = request.get("model")
-        names = [asked] if asked in self.configs else list(self.configs)
+        names = [asked] if isinstance(asked, str) and asked in self.configs else list(self.configs)
         model = next((name for name in names if self._infers[name].is_valid()), None)
         if model is None or request["strategy"] not in NEED_SCORES:
             return Known({})

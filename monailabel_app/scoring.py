@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
+from fastapi import HTTPException
+
 from lib.activelearning import Progress, Scoring
 from lib.checkpoints import ModelFileError
 
@@ -87,8 +89,8 @@ class BackgroundScoring:
             try:
                 for _ in self.scoring[model].run(self.studies(), self.device, disagreement=disagreement):
                     self._let_people_pass()
-            except ModelFileError as error:
-                logger.info("No scores: %s", error)
+            except (ModelFileError, HTTPException) as error:
+                logger.warning("No more scores of %s for now: %s", model, getattr(error, "detail", error))
             except Exception:  # the thread must go on, whatever one model or disk does
                 logger.exception("Scoring of %s ended", model)
 

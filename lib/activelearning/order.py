@@ -115,18 +115,23 @@ def _farthest(candidates: Candidates, allowed: Order, count: int, chosen: Order 
 
 def _grown(features: FloatArray, allowed: Order, seen: FloatArray, picked: list[Any], count: int) -> Order:
     count = min(count, len(allowed))
-    nearest = np.full(len(features), np.inf)
-    for known in seen:
-        nearest = np.minimum(nearest, np.linalg.norm(features - known, axis=1))
-    open_ones = np.zeros(len(features), dtype=bool)
-    open_ones[allowed] = True
-    open_ones[picked] = False
+    mine = features[allowed]
+    nearest = _nearest(mine, seen)
+    taken = np.isin(allowed, picked)
     while len(picked) < count:
-        best = int(np.argmax(np.where(open_ones, nearest, -1.0)))
-        picked.append(best)
-        open_ones[best] = False
-        nearest = np.minimum(nearest, np.linalg.norm(features - features[best], axis=1))
+        best = int(np.argmax(np.where(taken, -1.0, nearest)))
+        picked.append(int(allowed[best]))
+        taken[best] = True
+        nearest = np.minimum(nearest, ((mine - mine[best]) ** 2).sum(axis=1))
     return np.array(picked[:count], dtype=np.intp)
+
+
+def _nearest(features: FloatArray, seen: FloatArray) -> FloatArray:
+    """(K,) squared distance of each of (K, C) features from the nearest of (L, C), by one product of matrices."""
+    products = features @ seen.T
+    squares = (features**2).sum(axis=1)[:, None] + (seen**2).sum(axis=1) - 2.0 * products
+    nearest: FloatArray = np.maximum(squares, 0.0).min(axis=1)
+    return nearest
 
 
 def _standardised(features: FloatArray, labelled: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import logging
+import os
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -84,9 +85,12 @@ class ScoreFile:
                 self.path.parent.mkdir(exist_ok=True)
                 write_atomic(self.path, json.dumps({"scores_of": _identity(card)}) + "\n" + line)
                 return
-            torn = not self.path.read_bytes().endswith(b"\n")
-            with self.path.open("a", encoding="utf-8") as file:
-                file.write(f"\n{line}" if torn else line)
+            with self.path.open("rb+") as file:
+                file.seek(-1, os.SEEK_END)
+                torn = file.read(1) != b"\n"
+                file.write((f"\n{line}" if torn else line).encode())
+            self._read[2][image] = score
+            self._read = self._key(), self._read[1], self._read[2]
 
     def _scores(self, card: ModelCard) -> dict[str, Score]:
         key, identity, scores = self._read

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import sha256
+from http import HTTPStatus
 from typing import Protocol
 
 from fastapi import HTTPException
@@ -90,8 +91,7 @@ class Scoring:
             score = known.get(image)
             return score is None or (disagreement and image in unlabelled and score.disagreement is None)
 
-        images = sorted(studies.list_images())
-        random.Random(0).shuffle(images)
+        images = sorted(studies.list_images(), key=_drawn)  # each at its own place, whatever others there are
         parts = ([image for image in images if (image in unlabelled) is side] for side in (True, False))
         return [image for part in parts for image in part[: self.most] if lacks(image)]
 
@@ -129,9 +129,11 @@ class Scoring:
 
         Raises:
             ModelFileError: there are no usable weights.
+            HTTPException: a server of images is away.
         """
         with self._alone() as alone:
             card = self.task.card()
+            self.unreadable.clear()  # somebody may have mended them
             for image in self.missing(studies, disagreement=disagreement) if alone else ():
                 if not go_on() or self.task.card() != card:
                     return
@@ -146,6 +148,8 @@ class Scoring:
             found = self.task.predict(path, device)
             apart = self.opinion.distance(path, device, found) if disagreement else None
         except (RadiographError, HTTPException, OSError) as error:
+            if isinstance(error, HTTPException) and error.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                raise  # a server of images is away: no fault of the image
             reason = error.detail if isinstance(error, HTTPException) else error
             logger.warning("'%s' has no score: %s", image, reason)
             self.unreadable[card.version, image] = str(reason)
@@ -165,3 +169,7 @@ class Scoring:
             yield True
         finally:
             self._lock.release()
+
+
+def _drawn(image: str) -> bytes:
+    return sha256(image.encode()).digest()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from lib.checkpoints import ModelFileError, ModelVersions, Trained, VersionError
 from lib.infers import LandmarkInferTask, Prediction
-from lib.networks import channels_last, choose_device
+from lib.networks import FARNet, channels_last, choose_device
 from lib.transforms import FitToInputd, LoadRadiographd, points_of_views, rescale_points
 
 logger = logging.getLogger(__name__)
@@ -69,7 +70,13 @@ class SecondOpinion:
         except (VersionError, ModelFileError) as error:
             logger.warning("No second opinion of version %s: %s", name, error)
             return None
-        if trained.card.landmark_set.names != self.task.landmark_set.names:
+        fused = trained.network.fused().to(torch.device(device))
+        if trained.card.landmark_set.names != self.task.landmark_set.names or self._is_in_use(fused, device):
             return None
-        channels_last(trained.network.to(torch.device(device)))
-        return trained
+        channels_last(fused)
+        return replace(trained, network=fused)
+
+    def _is_in_use(self, network: FARNet, device: str) -> bool:
+        """Whether these are the very weights in use: a calibration has made another version of them."""
+        mine, others = network.state_dict(), self.task.in_use(device).network.state_dict()
+        return mine.keys() == others.keys() and all(torch.equal(mine[key], others[key]) for key in mine)

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 WORKING_S = 30 * 60
 """Who was handed a radiograph this long ago or less is still working on it."""
 MAX_REASON = 500
+_CLOCKS_DIFFER_S = 3600
 
 
 class Verdict(StrEnum):
@@ -74,14 +75,8 @@ class Decision:
 class Labelling(Protocol):
     """What a worklist asks of a datastore."""
 
-    def list_images(self) -> list[str]:
-        """Ids of all images."""
-
-    def get_unlabeled_images(self) -> list[str]:
-        """Ids of those without a submitted label."""
-
-    def notes(self, image_id: str) -> dict[str, Any]:
-        """What is noted about an image."""
+    def unlabeled_notes(self) -> tuple[int, Mapping[str, Mapping[str, Any]]]:
+        """How many images there are, and what is noted about each of those without a submitted label."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +102,12 @@ class Worklist:
         """Of a datastore, at this moment."""
         now = time.time() if now is None else now
         free: list[str] = []
-        busy: list[tuple[int, str]] = []
-        deferred: list[tuple[int, str]] = []
+        busy: list[tuple[float, str]] = []
+        deferred: list[tuple[float, str]] = []
         rejected: dict[str, Decision] = {}
-        for image in sorted(studies.get_unlabeled_images()):
-            notes = studies.notes(image)
-            decision, handed = Decision.noted(notes), handed_out(notes)
+        total, unlabelled = studies.unlabeled_notes()
+        for image, notes in sorted(unlabelled.items()):
+            decision, handed = Decision.noted(notes), handed_out(notes, now)
             if decision is not None and decision.verdict is Verdict.REJECT:
                 rejected[image] = decision
             elif decision is not None:
@@ -121,7 +116,7 @@ class Worklist:
                 busy.append((handed, image))
             else:
                 free.append(image)
-        return cls(len(studies.list_images()), free, _oldest_first(busy), _oldest_first(deferred), rejected)
+        return cls(total, free, _oldest_first(busy), _oldest_first(deferred), rejected)
 
     def end(self) -> str:
         """What to say when nothing is left to hand out."""
@@ -135,13 +130,17 @@ class Worklist:
         )
 
 
-def handed_out(notes: Mapping[str, Any]) -> int:
-    """When an image was last handed out by any strategy, in seconds since 1970; 0 for never."""
+def handed_out(notes: Mapping[str, Any], now: float) -> float:
+    """When an image was last handed out by any strategy, in seconds since 1970; 0 for never.
+
+    Times to come are none: an index may have been edited by hand.
+    """
     noted = notes.get("strategy")
     entries = noted.values() if isinstance(noted, Mapping) else ()
     times = (entry.get("ts", 0) for entry in entries if isinstance(entry, Mapping))
-    return max((moment for moment in times if isinstance(moment, int)), default=0)
+    known = (moment for moment in times if isinstance(moment, int | float) and 0 <= moment <= now + _CLOCKS_DIFFER_S)
+    return max(known, default=0)
 
 
-def _oldest_first(part: Sequence[tuple[int, str]]) -> list[str]:
+def _oldest_first(part: Sequence[tuple[float, str]]) -> list[str]:
     return [image for _, image in sorted(part)]

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Annotated, Self
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from lib.confidence.conformal import fewest_groups, group_weights, grouped_quantile
 from lib.confidence.ellipse import Shapes, mean_shapes, normalised, shape_norm
@@ -23,6 +23,7 @@ FEWEST_PATIENTS = 12
 CHECK_SHARE = 0.2
 """Of ordinary landmarks so many carry the flag "check this one": those with the largest errors to be expected."""
 _FOLDS = 5
+_ABSURD = 1e6
 _LEVELS = np.linspace(0.0, 1.0, 51)
 
 
@@ -79,6 +80,7 @@ class Calibration(BaseModel):
         ratios: quantiles of error over expected error at 0, 2, ..., 100 %.
         check_above: expected errors from here on are to be checked.
         patients, images: what it was fitted to.
+        seen: of each landmark, how many labels; nothing is promised of one that had none.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -90,16 +92,21 @@ class Calibration(BaseModel):
     mean: float
     ratios: tuple[float, ...]
     check_above: float
-    patients: int
+    patients: Annotated[int, Field(ge=1)]
     images: int
+    seen: tuple[int, ...]
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         numbers = (self.radius, self.ellipse, self.mean, self.check_above)
-        if not all(math.isfinite(number) and number > 0 for number in numbers):
+        if not all(math.isfinite(number) and 0 < number < _ABSURD for number in numbers):
             raise ValueError("its factors are not all positive")
-        if len(self.ratios) != len(_LEVELS) or len(self.shapes) != len(self.errors.offsets):
+        if len(self.ratios) != len(_LEVELS) or not np.isfinite(self.ratios).all() or np.diff(self.ratios).min() < 0:
+            raise ValueError("its quantiles do not rise")
+        if {len(self.shapes), len(self.seen)} != {len(self.errors.offsets)}:
             raise ValueError("its tables have other lengths")
+        if np.linalg.eigvalsh(Shapes.full(self.shapes)).min() <= 0:
+            raise ValueError("its ellipses are none")
         return self
 
     @classmethod
@@ -134,6 +141,7 @@ class Calibration(BaseModel):
             ratios=tuple(_weighted_quantiles(ratios, weights).tolist()),
             check_above=float(np.quantile(expected[known], 1.0 - CHECK_SHARE)),
             patients=number,
+            seen=tuple(known.sum(axis=0).tolist()),
             images=len(usable),
         )
 
@@ -154,9 +162,12 @@ class Calibration(BaseModel):
         )
 
     def chance_within(self, features: FloatArray, distance: FloatArray) -> FloatArray:
-        """(N,) how likely each landmark lies within (N,) distances, shares of the diagonal; 0 to 1."""
+        """(N,) how likely each landmark lies within (N,) distances, shares of the diagonal; 0 to 1.
+
+        Never quite 1: of one more patient than there were nothing is known.
+        """
         chance: FloatArray = np.interp(distance / self.errors(features), self.ratios, _LEVELS)
-        return chance
+        return chance * (self.patients / (self.patients + 1))
 
 
 _TABLES = ("features", "shapes", "errors")

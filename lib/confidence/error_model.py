@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Self
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
+
+from lib.confidence.features import FEATURES
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -14,6 +17,7 @@ FLOOR = 2e-4
 """Share of the image's diagonal: errors below it are as good as none, and their logarithm would weigh too much."""
 _PRIOR = 8.0
 """So many measurements would have to speak for a slope of 1 before half of it is believed."""
+_LARGEST = 100.0
 _PRIOR_LANDMARK = 4.0
 """The same for a landmark's offset from the others."""
 
@@ -35,6 +39,15 @@ class ErrorModel(BaseModel):
     slopes: tuple[float, ...]
     offsets: tuple[float, ...]
     intercept: float
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if {len(self.centre), len(self.spread), len(self.slopes)} != {len(FEATURES)}:
+            raise ValueError(f"it is not for {len(FEATURES)} features")
+        numbers = (*self.centre, *self.spread, *self.slopes, *self.offsets, self.intercept)
+        if not all(math.isfinite(number) and abs(number) < _LARGEST for number in numbers) or min(self.spread) <= 0:
+            raise ValueError("its numbers are no errors")
+        return self
 
     @classmethod
     def fit(cls, features: FloatArray, errors: FloatArray) -> Self:

@@ -111,10 +111,13 @@ class Trust(BaseModel):
         diagonal = float(np.hypot(*file_size))
         expected = self.calibration.expect(features, file_shapes(evidence, input_size, file_size))
         within = np.full(len(points), tolerance / diagonal)
+        unknown = np.asarray(self.calibration.seen) == 0  # nobody has labelled it, so nothing is promised
+        chance = self.calibration.chance_within(features, within)
+        regions = zip(_regions(expected, diagonal), unknown, strict=True)
         return Judged(
-            confidence=self.calibration.chance_within(features, within),
-            regions=_regions(expected, diagonal),
-            check=np.logical_or(expected.check, astray),
+            confidence=np.where(unknown, evidence.peak.cpu().numpy(), chance),
+            regions=tuple(None if without else region for region, without in regions),
+            check=expected.check | astray | unknown,
             unsureness=float(expected.error.mean()),
             told={"calibrated": True, "coverage": COVERAGE, "note": self.note, **shape_told},
         )

@@ -11,6 +11,8 @@ from lib.evaluation.pen import Colour, Pen, text_width
 #: Annotations, and landmarks that a person placed.
 ANNOTATION: Colour = (255, 255, 255, 230)
 PERSON: Colour = (100, 190, 255, 255)
+#: Landmarks that are called out, and where they were expected.
+SUSPECT: Colour = (255, 150, 40, 255)
 
 #: Confidence 0, 0.5 and 1: vermilion, orange, bluish green after Okabe and Ito, brightened for a dark ground. They
 #: differ in lightness and in blue too, which red-green blindness leaves intact.
@@ -38,9 +40,11 @@ def draw_title(pen: Pen, title: str) -> Box:
     return box
 
 
-def draw_key(pen: Pen, points: npt.NDArray[np.float64], *, confidence: bool, annotation: bool) -> Box:
+def draw_key(
+    pen: Pen, points: npt.NDArray[np.float64], *, confidence: bool, annotation: bool, suspects: bool = False
+) -> Box:
     """Explain the colours of crosses and the circles in the corner with the fewest points; returns the box it takes."""
-    height = _ROW * (confidence + annotation)
+    height = _ROW * (confidence + annotation + 2 * suspects)
     right, bottom = pen.size[0] - _EDGE - _KEY_WIDTH, pen.size[1] - _EDGE - height
     corners = np.array([(_EDGE, bottom), (right, bottom), (right, 36.0)])  # the title has the fourth
     boxes = np.hstack([corners, corners + np.array([_KEY_WIDTH, height])])
@@ -53,6 +57,12 @@ def draw_key(pen: Pen, points: npt.NDArray[np.float64], *, confidence: bool, ann
         pen.circles([(left + 14, y)], 5.0, ANNOTATION, 1.5)
         pen.text((left + 26, y), "annotation", 13)
         y += _ROW
+    if suspects:
+        pen.circles([(left + 14, y)], 8.0, SUSPECT, 2.5)
+        pen.text((left + 28, y), "suspicious", 13)
+        pen.circles([(left + 14, y + _ROW)], 4.0, SUSPECT, 1.5)
+        pen.text((left + 28, y + _ROW), "expected there", 13)
+        y += 2 * _ROW
     if confidence:
         pen.text((left + 8, y), "confidence 0", 13)
         pen.text((left + 160, y), "1", 13)

@@ -21,7 +21,7 @@ FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 IntArray = npt.NDArray[np.int64]
 
-_PARTS = 5
+_PARTS, _CHOOSING = 5, 2  # parts, and those by which the number of factors is chosen
 _ROUNDS = 3
 _FAR_OUT = 5.0  # standard deviations from the mean, for the first round
 _USABLE = 0.7
@@ -147,17 +147,18 @@ def _rarely_exceeded(values: FloatArray) -> float:
 
 
 def _best_count(cleaned: FloatArray, usable: BoolArray, parts: IntArray) -> int:
-    """How many factors describe shapes best that they were not learned from."""
+    """How many factors describe shapes best that they were not learned from; two that are worse end the search."""
     most = min((usable.sum() * (_PARTS - 1) // _PARTS) // 2, cleaned.shape[1] - 2)
-    best, best_cost = 0, np.inf
+    costs: list[float] = []
     for count in (count for count in _FACTORS if count <= most):
-        costs = []
-        for part in range(_PARTS):
+        surprises = []
+        for part in range(_CHOOSING):
             factors = fit_factors(cleaned[usable & (parts != part)], count)
-            costs += _surprise(factors, cleaned[usable & (parts == part)])
-        if (cost := float(np.median(costs))) < best_cost:
-            best, best_cost = count, cost
-    return best
+            surprises += _surprise(factors, cleaned[usable & (parts == part)])
+        costs.append(float(np.median(surprises)))
+        if len(costs) > 2 and min(costs[-2:]) > min(costs):
+            break
+    return _FACTORS[int(np.argmin(costs))]
 
 
 def _surprise(factors: Factors, shapes: FloatArray) -> list[float]:

@@ -9,7 +9,7 @@ from lib.shapes.align import as_complex, as_pairs, robust_similarity
 
 FloatArray = npt.NDArray[np.float64]
 
-_REFERENCES, _COMPARED = 6, 60
+_REFERENCES, _COMPARED = 5, 40
 _TYPICAL = 1.1774  # median length of a Gaussian vector of two coordinates of variance 1
 _LEAST_SPREAD = 1e-3
 

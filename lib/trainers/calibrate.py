@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -16,7 +17,14 @@ from lib.networks import FARNet
 from lib.shapes import ShapeError, ShapeModel
 from lib.transforms import rescale_points
 
+logger = logging.getLogger(__name__)
+
 FloatArray = npt.NDArray[np.float64]
+
+NOT_KNOWN = (
+    "Not calibrated, confidence is the height of the heat map's peak: it goes on from a model whose file does not say "
+    "which radiographs it has learnt from, so nobody knows which of these are new to it."
+)
 
 
 def shape_of(labels: Sequence[npt.NDArray[Any]]) -> Trust:
@@ -31,6 +39,22 @@ def shape_of(labels: Sequence[npt.NDArray[Any]]) -> Trust:
         return Trust(shape=ShapeModel.fit(np.stack(labels).astype(np.float64)).as_dict())
     except ShapeError:  # too few
         return Trust()
+    except (ValueError, np.linalg.LinAlgError):
+        logger.exception("The labels have no shape that can be learned")
+        return Trust()
+
+
+def unseen_images(card: ModelCard, fingerprints: Mapping[str, str], groups: Mapping[str, str]) -> set[str]:
+    """The images of patients of whom a model has learnt nothing.
+
+    Args:
+        card: the model's, which says what it has learnt from.
+        fingerprints: of each image.
+        groups: the patient of each.
+    """
+    learnt = set() if card.data is None else set(card.data.train)
+    known = {groups[image] for image, fingerprint in fingerprints.items() if fingerprint in learnt}
+    return {image for image in fingerprints if groups[image] not in known}
 
 
 def calibrated(trust: Trust, cases: Sequence[HeldOutCase]) -> Trust:
@@ -39,6 +63,10 @@ def calibrated(trust: Trust, cases: Sequence[HeldOutCase]) -> Trust:
         found = Calibration.fit(cases)
     except TooFewError as error:
         note = f"Not calibrated, confidence is the height of the heat map's peak: {error}"
+        return trust.model_copy(update={"calibration": None, "note": note})
+    except (ValueError, np.linalg.LinAlgError) as error:  # a training must not be lost for it
+        logger.warning("No calibration: %s", error)
+        note = "Not calibrated, confidence is the height of the heat map's peak: its errors follow no rule."
         return trust.model_copy(update={"calibration": None, "note": note})
     note = f"Calibrated on {found.images} radiographs of {found.patients} patients that the model has not learnt from."
     return trust.model_copy(update={"calibration": found, "note": note})

@@ -17,7 +17,7 @@ from lib.checkpoints import HeldOutErrors, ModelCard, ModelVersions, load_model,
 from lib.formats.files import write_atomic
 from lib.networks import channels_last
 from lib.radiographs import RadiographError
-from lib.trainers.calibrate import calibrated, examined, shape_of
+from lib.trainers.calibrate import NOT_KNOWN, calibrated, examined, shape_of, unseen_images
 from lib.trainers.distributed import Worker
 from lib.trainers.gate import judge
 from lib.trainers.lock import TrainingStoppedError
@@ -76,6 +76,7 @@ class RunInProcess:
             origin = Origin.of(start.told, start.parent, recipe.card)
             if worker.leads:
                 origin.write(plan.folder)
+        self.origin = origin
         card = self._card(origin)
         self.log = RunLog(plan, card, _words(worker), origin.told, leads=worker.leads)
         self._start = card, channels_last(start.network)
@@ -179,11 +180,14 @@ class RunInProcess:
         network, _ = load_model(self.training.best.path)
         network = channels_last(network.fused()).to(self.worker.device)  # type: ignore[assignment]
         trust = shape_of([sample["label"] for sample in self.plan.train])
-        learnt = set() if candidate.data is None else set(candidate.data.train)
-        held_out = self.training.held_out(candidate.input_size)
-        samples = (held_out[index] for index in range(len(held_out)))
-        unseen = [sample for sample in samples if self.plan.fingerprints[str(sample["id"])] not in learnt]
-        trust = calibrated(trust, examined(network, candidate, trust, unseen, self.plan.groups))
+        if self.origin.all_known:
+            held_out = self.training.held_out(candidate.input_size)
+            samples = [held_out[index] for index in range(len(held_out))]
+            unseen = unseen_images(candidate, self.plan.fingerprints, self.plan.groups)
+            those = (sample for sample in samples if str(sample["id"]) in unseen)
+            trust = calibrated(trust, examined(network, candidate, trust, those, self.plan.groups))
+        else:
+            trust = trust.model_copy(update={"note": NOT_KNOWN})
         write_atomic(self.training.best.path, with_trust(self.training.best.path, trust))
         self.log.note(trust.note)
 

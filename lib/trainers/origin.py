@@ -21,6 +21,7 @@ class Origin(BaseModel):
         told: where it began, in words.
         parent: version of the model that it went on from.
         learnt_before: fingerprints of the images that this model had learnt from.
+        all_known: these are all of them; a model's file may not say what it has learnt from.
         network: what its network is, see :class:`~lib.checkpoints.ModelCard`, and its landmarks.
     """
 
@@ -29,6 +30,7 @@ class Origin(BaseModel):
     told: str
     parent: str | None = None
     learnt_before: tuple[str, ...] = ()
+    all_known: bool = True
     network: dict[str, Any] = {}
 
     @classmethod
@@ -36,7 +38,8 @@ class Origin(BaseModel):
         """The origin of a run that begins."""
         before = parent.data.train if parent is not None and parent.data is not None else ()
         version = None if parent is None else parent.version
-        return cls(told=told, parent=version, learnt_before=before, network=network_of(card))
+        all_known = parent is None or parent.data is not None
+        return cls(told=told, parent=version, learnt_before=before, all_known=all_known, network=network_of(card))
 
     def write(self, folder: Path) -> None:
         """Note it in the run's folder."""

@@ -50,15 +50,21 @@ def store_readings(readings: Iterable[ObserverReading], folder: Path, landmark_s
     taken, images, done = store.annotated(), set(store.list_images()), Stored()
     with tempfile.TemporaryDirectory(prefix="farnet-import-") as scratch:
         for _, group in groupby(tqdm(readings, desc="storing", unit="reading"), key=lambda reading: reading.annotator):
-            with store.transaction():
-                for reading in group:
-                    if reading.image not in images:
-                        done.absent.add(reading.image)
-                    elif (reading.annotator, 1) in taken.get(reading.image, []):
-                        done.there += 1
-                        done.annotators.add(reading.annotator)
-                    else:
-                        _store(reading, store, Path(scratch) / "reading.json", done)
+            interrupted: KeyboardInterrupt | None = None
+            with store.transaction():  # which an interruption would leave unwritten, though the files are there
+                try:
+                    for reading in group:
+                        if reading.image not in images:
+                            done.absent.add(reading.image)
+                        elif (reading.annotator, 1) in taken.get(reading.image, []):
+                            done.there += 1
+                            done.annotators.add(reading.annotator)
+                        else:
+                            _store(reading, store, Path(scratch) / "reading.json", done)
+                except KeyboardInterrupt as error:
+                    interrupted = error
+            if interrupted is not None:
+                raise interrupted
     return done
 
 

@@ -61,6 +61,16 @@ class StudiesFolder(StudiesReading):
             content = self._checksums.remembered(self._catalogue.file_path(image_id))  # so it outlives this process
             draft.objects[image_id] = study.with_image_info({**noted, **({"content": content} if content else {})})
 
+    def note(self, image_id: str, **own: Any) -> None:
+        """Note what the server alone may say of an image: to whom it was handed out, and that it was set aside.
+
+        Raises:
+            NotFoundError: there is no such image.
+        """
+        with self._catalogue.transaction() as draft:
+            study = self._catalogue.study(image_id)
+            draft.objects[image_id] = study.with_image_info({**study.image.info, **own})
+
     def add_image(self, image_id: str | None, image_filename: str | Path, image_info: Mapping[str, Any] | None) -> str:
         """Store an image after reading its header; its id.
 

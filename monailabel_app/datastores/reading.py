@@ -144,6 +144,12 @@ class StudiesReading(Annotations):
         """What is noted about an image, scores included; unlike :meth:`get_image_info` it never reads the image."""
         return copy.deepcopy(self._catalogue.study(image_id).image.info)
 
+    def unlabeled_notes(self) -> tuple[int, Mapping[str, Mapping[str, Any]]]:
+        """How many images there are, and what is noted about each without a submitted label; not to be changed."""
+        visible = self._catalogue.visible()
+        labelled = self._catalogue.labelled(FINAL)
+        return len(visible), {image: study.image.info for image, study in visible.items() if image not in labelled}
+
     def identity(self, image_id: str) -> Identity:
         """Patient and study of an image: those noted, else those in its file's header.
 

@@ -32,7 +32,7 @@ MAX_ID_BYTES = 200  # file systems take names of 255, and an id gets an extensio
 SERVER_KEYS = frozenset(
     {"ts", "name", "path", "file", "content", "checksum", "landmark_set", "PatientID", "provenance"}
     | {"StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "Modality", "InstanceNumber", "siblings"}
-    | {"reports", "report", "size"}
+    | {"reports", "report", "size", "decision", "strategy"}
 )
 """Keys of an image's or label's info that the server alone writes."""
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
-from monailabel_app.routes import datastore, infer, landmarks, model, train, versions
+from monailabel_app.routes import activelearning, check, datastore, infer, landmarks, model, train, versions
 from monailabel_app.routes.background import refuse_bundles
 from monailabel_app.routes.login import accept_tokens
 from monailabel_app.routes.threads import off_the_loop
@@ -29,7 +29,7 @@ def install_routes(instance: FARNetApp) -> None:
     accept_tokens()
     refuse_bundles()
     before = len(server.router.routes)
-    for part in (datastore, infer, landmarks, model, versions, train, proxy, pages):
+    for part in (activelearning, check, datastore, infer, landmarks, model, versions, train, proxy, pages):
         server.include_router(part.router)
     routes = server.router.routes
     routes[:] = [*routes[before:], *map(off_the_loop, routes[:before])]

@@ -76,7 +76,7 @@ def decide(request: Request, image: str, user: Annotator, params: dict[str, Any]
         decision = Decision.asked(params.get("decision"), params.get("reason", ""), _who(user, params))
     except DecisionError as error:
         raise ClientError(str(error)) from error
-    studies.update_image_info(image, {"decision": decision.as_dict()})
+    studies.note(image, decision=decision.as_dict())
     return {"image": image, **decision.as_dict()}
 
 
@@ -94,9 +94,9 @@ def next_sample(request: Request, strategy: str, user: Person, params: dict[str,
             return dict(found)
         studies = app.datastore()
         handed = studies.notes(found["id"]).get("strategy")
-        entry = {strategy: {"ts": int(time.time()), "client_id": given.get("client_id", user.username)}}
-        studies.update_image_info(found["id"], {"strategy": {**(handed if isinstance(handed, dict) else {}), **entry}})
-    return {**found, **studies.get_image_info(found["id"])}
+        entry = {strategy: {"ts": round(time.time(), 3), "client_id": _who(user, given) or user.username}}
+        studies.note(found["id"], strategy={**(handed if isinstance(handed, dict) else {}), **entry})
+    return {**studies.get_image_info(found["id"]), **found}
 
 
 def _who(user: User, params: dict[str, Any]) -> str:

@@ -75,6 +75,11 @@ def batch(
     request.app.state.farnet.checked_model(model)
     # upstream would let the parameters overrule the model, and change what Python imports
     chosen = {key: value for key, value in (params or {}).items() if key in BATCH_PARAMETERS}
+    limit, listed = chosen.get("max_batch_size", 0), chosen.get("images", [])
+    if type(limit) is not int:
+        raise ClientError("'max_batch_size' is a whole number.")
+    if not isinstance(listed, str) and not (isinstance(listed, list) and all(isinstance(one, str) for one in listed)):
+        raise ClientError("'images' is a list of ids.")
     return run_batch(model, images, chosen, run_sync)
 
 

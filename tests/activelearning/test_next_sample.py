@@ -26,11 +26,11 @@ def strategy(name, studies, scored=()):
 
 def note(studies, image, seconds_ago=0, **more):
     handed = {"strategy": {"random": {"ts": int(time.time()) - seconds_ago, "client_id": "somebody"}}}
-    studies.update_image_info(image, {**handed, **more})
+    studies.note(image, **handed, **more)
 
 
 def set_aside(studies, image, verdict, reason="blurred"):
-    studies.update_image_info(image, {"decision": Decision.asked(verdict, reason, "ann").as_dict()})
+    studies.note(image, decision=Decision.asked(verdict, reason, "ann").as_dict())
 
 
 @pytest.mark.parametrize("name", DESCRIPTIONS)

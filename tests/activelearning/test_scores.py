@@ -4,9 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fastapi import HTTPException
 
 from lib.activelearning import Score, ScoreFile
-from lib.checkpoints import ModelFileError
+from lib.checkpoints import ModelFileError, with_trust
+from lib.confidence import Trust
 from tests.tiny import phantom_folder, save_untrained, tiny_config
 
 
@@ -139,8 +141,25 @@ def test_an_unreadable_image_is_left_out_and_counted(tmp_path, studies):
     Path(studies.get_image_uri(image)).write_bytes(b"no picture")
     assert len(list(scoring.run(studies, "cpu"))) == 4
     progress = scoring.progress(studies)
-    assert (progress.done, progress.unreadable) == (3, 1)
-    assert list(scoring.run(studies, "cpu")) == []
+    assert (progress.done, progress.unreadable, progress.total) == (3, 1, 4)
+    Path(studies.get_image_uri(image)).write_bytes(Path(studies.get_image_uri(studies.list_images()[1])).read_bytes())
+    assert list(scoring.run(studies, "cpu")) == [image]
+    assert scoring.progress(studies).done == 4
+
+
+def test_a_server_of_images_that_is_away_is_no_fault_of_the_images(tmp_path, studies, monkeypatch):
+    _, scoring = made(tmp_path, studies)
+    there = studies.get_image_uri
+
+    def away(image):
+        raise HTTPException(503, "The PACS is away.")
+
+    monkeypatch.setattr(studies, "get_image_uri", away)
+    with pytest.raises(HTTPException):
+        list(scoring.run(studies, "cpu"))
+    assert scoring.progress(studies).unreadable == 0
+    monkeypatch.setattr(studies, "get_image_uri", there)
+    assert len(list(scoring.run(studies, "cpu"))) == 4
 
 
 def test_second_opinion_of_another_view_then_of_the_version_before(tmp_path, studies):
@@ -155,6 +174,37 @@ def test_second_opinion_of_another_view_then_of_the_version_before(tmp_path, stu
     versions = scoring.file.scores(scoring.task.card())
     one, two = (np.array([found[image].disagreement for image in unlabelled]) for found in (views, versions))
     assert np.abs(one - two).min() > 1e-6
+
+
+def test_a_calibrated_version_is_no_second_opinion_of_itself(tmp_path, studies):
+    config, scoring = made(tmp_path, studies)
+    list(scoring.run(studies, "cpu", disagreement=True))
+    views = scoring.file.scores(scoring.task.card())
+    again = tmp_path / "again.pt"
+    again.write_bytes(with_trust(config.published, Trust(note="another"), "calibrated"))
+    config.versions.publish(again, "calibrated")
+    list(scoring.run(studies, "cpu", disagreement=True))
+    now = scoring.file.scores(scoring.task.card())
+    for image in studies.get_unlabeled_images():
+        assert now[image].disagreement == pytest.approx(views[image].disagreement, rel=1e-3)
+
+
+def test_the_part_of_an_archive_stays_when_images_come(tmp_path, studies):
+    _, scoring = made(tmp_path, studies)
+    scoring.most = 20
+
+    class Archive:
+        def __init__(self, count):
+            self.images = [f"image {number}" for number in range(count)]
+
+        def list_images(self):
+            return self.images
+
+        get_unlabeled_images = list_images
+
+    before, after = (set(scoring.missing(Archive(count))) for count in (100, 101))
+    assert len(before) == len(after) == 20
+    assert len(before & after) >= 19
 
 
 def test_without_weights_there_is_nothing_to_score(tmp_path, studies):

@@ -38,12 +38,12 @@ def labels_of(kind: str, count: int) -> list[CheckedLabel]:
 
 @pytest.fixture(scope="module")
 def cephalograms() -> list[CheckedLabel]:
-    return labels_of("cephalometric_19", 40)
+    return labels_of("cephalometric_19", 30)
 
 
 @pytest.fixture(scope="module")
 def spines() -> list[CheckedLabel]:
-    return labels_of("spine_68", 40)
+    return labels_of("spine_68", 24)
 
 
 def with_points(label: CheckedLabel, points: np.ndarray) -> CheckedLabel:
@@ -89,7 +89,7 @@ def test_last_vertebra_labelled_above_the_first(spines):
     assert (found.image, found.kind) == (spines[8].image, Kind.ORDER)
     assert set(found.landmarks) == set(SPINE.names[vertebra("L5")])
     assert "lies below 'L5" in found.sentence
-    assert "of 40 labels" in found.sentence
+    assert "of 24 labels" in found.sentence
     places = np.array(found.expected)
     truth = spines[8].landmarks.points()[[SPINE.index(name) for name in found.landmarks]]
     assert np.linalg.norm(places - truth, axis=1).max() < 3 * height
@@ -268,14 +268,14 @@ def report(cephalograms):
 def test_as_json_and_csv(report):
     labels, found = report
     told = found.as_dict()
-    assert (told["labels"], told["landmark_set"], told["model"]) == (40, "cephalometric_19", None)
+    assert (told["labels"], told["landmark_set"], told["model"]) == (30, "cephalometric_19", None)
     assert told["counts"]["unreadable"] == 1
     severities = [one["severity"] for one in told["findings"]]
     assert severities == sorted(severities, reverse=True)
     assert told["findings"][1]["image"] == labels[2].image
     lines = found.as_csv().splitlines()
     assert lines[0] == "severity,image,kind,landmarks,sentence"
-    assert lines[1].startswith("10.000,<script>,unreadable,,")
+    assert lines[1].startswith("100.000,<script>,unreadable,,")
     assert len(lines) == 1 + len(found.findings)
 
 

@@ -114,6 +114,34 @@ def test_decisions_that_are_refused(own, image, body, status, sentence):
     assert sentence in response.json()["detail"]
 
 
+@pytest.mark.parametrize("body", [[], 7, None, {"decision": None}])
+def test_odd_decisions_are_refused(own, body):
+    response = own.request("PUT", "/activelearning/decision", params={"image": "p0"}, json=body)
+    assert response.status_code == 422
+
+
+def test_nobody_forges_what_the_server_notes(own):
+    forged = {"decision": {"decision": "reject", "ts": 1}, "strategy": {"x": {"ts": 10**400}}, "id": "p9", "why": "no"}
+    for _ in range(2):
+        response = own.request("PUT", "/datastore/image/info", params={"image": "p0"}, json=forged)
+        assert response.status_code in (200, 422)
+    assert "p0" not in own.get("/activelearning/")["rejected"]
+    answer = ask(own, "first")
+    assert answer.get("id") != "p9"
+    assert answer.get("why") != "no"
+
+
+@pytest.mark.parametrize("params", [{"model": ["x"]}, {"model": {}}, {"seed": []}, {"client_id": {"a": 1}}])
+def test_odd_wishes_are_left_aside(own, params):
+    assert own.request("POST", "/activelearning/hybrid", json=params).status_code == 200
+
+
+@pytest.mark.parametrize("params", [{"max_batch_size": "abc"}, {"images": [1, "x"]}, {"images": None}])
+def test_odd_batches_are_refused(own, params):
+    response = own.request("POST", "/batch/infer/farnet_demo", params={"run_sync": True}, json=params)
+    assert response.status_code == 422
+
+
 @pytest.mark.parametrize(
     ("path", "params", "status", "sentence"),
     [

@@ -42,6 +42,49 @@ def test_slicer_and_pixels_are_the_same_label(server, tmp_path):
     assert stored(server, "both").json()["landmarks"] == answer["landmarks"]
 
 
+def submitted(server, image, document, params):
+    files = {"label": ("label.json", json_text(document))}
+    return server.request(
+        "PUT", "/datastore/label", params={"image": image}, files=files, data={"params": json_text(params)}
+    )
+
+
+def test_each_annotator_gets_the_own_label_back(server, tmp_path):
+    phantom = save_phantom(tmp_path / "several.png", 43)
+    server.put_image("several", tmp_path / "several.png")
+    assert server.get("/landmarks/readings", params={"image": "several"}) == {"image": "several", "readings": []}
+    x = {}
+    for number, params in enumerate(
+        ({"annotator": "Dr. Müller"}, {"client_id": "ada"}, {"client_id": "ada", "reading": 2}), start=1
+    ):
+        document = pixel_label_document(phantom.landmarks)
+        document["landmarks"][0]["x"] = x[number] = 20.0 + number
+        answer = submitted(server, "several", document, params)
+        assert answer.status_code == 200, answer.text
+    told = server.get("/landmarks/readings", params={"image": "several"})["readings"]
+    assert [(one["annotator"], one["reading"]) for one in told] == [("Dr. Müller", 1), ("ada", 1), ("ada", 2)]
+    assert all((one["landmark_set"], one["placed"]) == (CEPH.name, 19) and one["ts"] for one in told)
+    for number, asked in enumerate(
+        ({"annotator": "dr. müller"}, {"annotator": "ada"}, {"annotator": "ada", "reading": 2}), start=1
+    ):
+        own = stored(server, "several", model="farnet_demo", **asked).json()
+        assert (own["tag"], own["landmark_set"]) == ("final", CEPH.name)
+        assert abs(own["landmarks"][0]["x"] - x[number]) < 1e-6
+        assert own["info"]["annotator"] == asked["annotator"].replace("dr. m", "Dr. M")
+    assert abs(stored(server, "several").json()["landmarks"][0]["x"] - x[3]) < 1e-6  # the last that was submitted
+    for nothing in (
+        {"annotator": "bob"},
+        {"annotator": "ada", "reading": 3},
+        {"annotator": "ada", "model": "farnet_hand"},
+    ):
+        assert stored(server, "several", **nothing).json()["tag"] is None
+    assert stored(server, "several", annotator="ada", reading=0).status_code == 422
+    assert stored(server, "nowhere", annotator="ada").status_code == 404
+    assert server.request("GET", "/landmarks/readings", params={"image": "nowhere"}).status_code == 404
+    refused = submitted(server, "several", document, {"annotator": 5})
+    assert (refused.status_code, refused.json()["detail"]) == (422, "The name of an annotator is not a text.")
+
+
 def test_what_is_not_there_or_no_label_is_told(server):
     assert stored(server, "nowhere").status_code == 404
     assert stored(server, "nowhere").json()["detail"] == "There is no image 'nowhere' in the studies."

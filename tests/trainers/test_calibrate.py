@@ -1,0 +1,34 @@
+"""What a calibration may count, and that it never costs a training."""
+
+import numpy as np
+
+from lib.checkpoints import TrainingData
+from lib.confidence import FEATURES, HeldOutCase, Trust
+from lib.trainers.calibrate import calibrated, shape_of, unseen_images
+from tests.tiny import tiny_config
+
+
+def test_other_images_of_a_patient_who_was_learnt_from_are_not_unseen(tmp_path):
+    data = TrainingData(hash="0", train=("f1", "gone"), held_out=(), train_patients=1, held_out_patients=0)
+    card = tiny_config(tmp_path).card().model_copy(update={"data": data})
+    fingerprints = {"a": "f1", "b": "f2", "c": "f3"}
+    groups = {"a": "Ann", "b": "Ann", "c": "Bob"}
+    assert unseen_images(card, fingerprints, groups) == {"c"}
+    assert unseen_images(card.model_copy(update={"data": None}), fingerprints, groups) == {"a", "b", "c"}
+
+
+def cases(errors):
+    features, shapes = np.zeros((3, len(FEATURES))), np.tile(np.eye(2), (3, 1, 1))
+    return [HeldOutCase(f"p{number}", features, shapes, errors) for number in range(15)]
+
+
+def test_errors_that_follow_no_rule_are_no_calibration():
+    found = calibrated(Trust(), cases(np.zeros((3, 2))))
+    assert found.calibration is None
+    assert "follow no rule" in found.note
+
+
+def test_labels_without_a_shape():
+    rng = np.random.default_rng(0)
+    assert isinstance(shape_of([rng.uniform(-1e6, 1e6, (3, 2)) for _ in range(10)]), Trust)
+    assert shape_of([np.full((3, 2), np.nan) for _ in range(10)]).shape is None
