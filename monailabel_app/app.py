@@ -54,7 +54,7 @@ class FARNetApp(MONAILabelApp):
             description="Anatomical landmarks on radiographs: predict, correct, submit, retrain",
             version=VERSION,
         )
-        self.scoring = BackgroundScoring(
+        self.background = BackgroundScoring(
             {name: config.scoring(self._infers[name], self._datastore.folder) for name, config in self.configs.items()},
             self.datastore,
         )
@@ -95,7 +95,7 @@ class FARNetApp(MONAILabelApp):
 
     def info(self) -> dict[str, Any]:
         """What `/info/` tells; of the trainings the last first, since Slicer's progress bar shows the first one."""
-        self.scoring.renew()  # viewers ask for this when a training has ended
+        self.background.renew()  # viewers ask for this when a training has ended
         told: dict[str, Any] = super().info()
         started = {name: stats.get("start_ts", 0) for name, stats in told["train_stats"].items()}
         last_first = sorted(started, key=lambda name: -started[name])
@@ -168,7 +168,7 @@ class FARNetApp(MONAILabelApp):
                 f"A prediction can be stored as '{ORIGINAL}' only: '{tag}' is what a person has submitted."
             )
         file = image if is_file else studies.get_image_uri(image)
-        with self.scoring.waiting():
+        with self.background.waiting():
             path, params = task({**asked, "image": file, "skip_writer": False})
         label = path
         if asked.get("save_label") and not is_file:
@@ -211,9 +211,9 @@ class FARNetApp(MONAILabelApp):
         model = next((name for name in names if self._infers[name].is_valid()), None)
         if model is None or request["strategy"] not in NEED_SCORES:
             return Known({})
-        self.scoring.want(model, disagreement=request["strategy"] == "disagreement")
+        self.background.want(model, disagreement=request["strategy"] == "disagreement")
         card = self._infers[model].card()
-        return Known(self.scoring.scoring[model].file.scores(card), f"{model} {card.version}")
+        return Known(self.background.scoring[model].file.scores(card), f"{model} {card.version}")
 
 
 def _configured(conf: Mapping[str, str], model_dir: Path, studies: str) -> dict[str, TaskConfig]:

@@ -29,9 +29,9 @@ def overview(request: Request, _: Person) -> dict[str, Any]:
     app = request.app.state.farnet
     worklist = Worklist.of(app.datastore())
     scores = {}
-    for model in app.scoring.scoring:
+    for model in app.background.scoring:
         try:
-            scores[model] = app.scoring.progress(model)
+            scores[model] = app.background.progress(model)
         except ModelFileError as error:
             scores[model] = {"fault": str(error)}
     return {

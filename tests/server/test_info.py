@@ -4,8 +4,10 @@ import hashlib
 
 from monailabel.interfaces.app import MONAILabelApp
 
+from lib.activelearning import DESCRIPTIONS
 from lib.landmarks import LandmarkSet
 from monailabel_app.app import FARNetApp
+from monailabel_app.scoring import BackgroundScoring
 from tests.tiny import CEPH
 
 
@@ -18,7 +20,7 @@ def test_models_and_trainers(server):
     assert info["labels"] == list(CEPH.names)
     assert list(info["trainers"]) == ["farnet_demo", "farnet_hand"]
     assert list(info["trainers"]["farnet_hand"]["labels"]) == list(LandmarkSet.load("hand_37").names)
-    assert set(info["strategies"]) == {"first", "random"}
+    assert list(info["strategies"]) == list(DESCRIPTIONS)
     assert info["datastore"]["total"] >= 4
 
 
@@ -42,7 +44,7 @@ def test_the_next_sample_tells_no_path_but_a_checksum(server):
 def test_an_unknown_strategy(server):
     response = server.request("POST", "/activelearning/best")
     assert response.status_code == 404
-    assert response.json()["detail"] == "There is no strategy 'best': this server has first, random."
+    assert response.json()["detail"] == f"There is no strategy 'best': this server has {', '.join(DESCRIPTIONS)}."
 
 
 def test_the_apps_own_folder_holds_the_model(server):
@@ -53,6 +55,8 @@ def test_the_last_training_stands_first(monkeypatch):
     """Slicer's progress bar shows the first training that ``/info/`` tells of."""
     told = {"train_stats": {"a": {"start_ts": 5}, "b": {"epoch": 0}, "c": {"start_ts": 9}}, "name": "x"}
     monkeypatch.setattr(MONAILabelApp, "info", lambda self: told)
-    info = FARNetApp.info(object.__new__(FARNetApp))
+    app = object.__new__(FARNetApp)
+    app.background = BackgroundScoring({}, lambda: None)
+    info = FARNetApp.info(app)
     assert list(info["train_stats"]) == ["c", "a", "b"]
     assert info["name"] == "x"
