@@ -279,7 +279,8 @@ def test_a_label_whose_file_is_gone_does_not_count(filled: StudiesFolder, upload
 
 
 def test_what_stock_slicer_is_told_about_an_image(filled: StudiesFolder, studies: Path) -> None:
-    filled.update_image_info("001", {"strategy": {"random": {"ts": 1}}, "path": "/etc", "name": "x", "checksum": "y"})
+    filled.note("001", strategy={"random": {"ts": 1}})
+    filled.update_image_info("001", {"strategy": {}, "path": "/etc", "name": "x", "checksum": "y"})
     info = filled.get_image_info("001")
     digest = hashlib.sha256((studies / "001.png").read_bytes()).hexdigest()
     letters = "".join(chr(ord("a") + int(digit, 16)) for digit in digest[:12])

@@ -312,10 +312,8 @@ def test_setting_aside_goes_through_the_extensions_own_client(companion, undecid
     companion.next_sample("first")
     first = extension.image
     assert first == companion.image_id
-    assert extension.said_of_sample in (
-        "In the order of their names.",
-        "It was handed out a while ago, and nothing else is left.",
-    )
+    of_names, again = "In the order of their names.", "It was handed out a while ago, and nothing else is left."
+    assert extension.said_of_sample in (of_names, again)  # other tests of this server may have been handed all
     assert extension.decide("reject", "unscharf, verdreht – 不清楚") == ""
     companion.next_sample("first")
     second = extension.image

@@ -8,6 +8,7 @@ const IDLE_MS = 15000;
 export class Training {
   #timer = null;
   #running = false;
+  #stopping = false;
 
   /** @param {import('./session.js').Session} session */
   constructor(session) {
@@ -91,7 +92,13 @@ export class Training {
   async #toggle() {
     const { session } = this;
     if (await session.client.isTraining()) {
-      await session.client.stopTraining();
+      clearTimeout(this.#timer); // the verdict comes after the word that it was stopped
+      this.#stopping = true;
+      try {
+        await session.client.stopTraining();
+      } finally {
+        this.#stopping = false;
+      }
       session.tell('Model update task STOPPED', 'success');
     } else {
       await session.client.train(session.model);
@@ -107,6 +114,9 @@ export class Training {
   }
 
   async #poll() {
+    if (this.#stopping) {
+      return;
+    }
     const was = this.#running;
     this.#running = await this.session.client.isTraining();
     if (this.#running || was) {
