@@ -33,8 +33,9 @@ from lib.configs import TaskConfig, choose_models  # noqa: E402 - the project is
 from lib.datasets import read_aasce, read_isbi2015  # noqa: E402
 from lib.datasets.phantoms import phantom_studies  # noqa: E402
 from lib.datasets.studies import Study  # noqa: E402
+from lib.evaluation.spacing import tolerance_px  # noqa: E402
 from lib.formats import json_text, write_atomic  # noqa: E402
-from lib.infers import Prediction, tolerance_px  # noqa: E402
+from lib.infers import Prediction  # noqa: E402
 from lib.landmarks import Landmarks  # noqa: E402
 from lib.radiographs import same_pictures  # noqa: E402
 from lib.trainers.memory import keep_freed_memory  # noqa: E402
@@ -93,7 +94,7 @@ def predicted(config: TaskConfig, studies: StudiesFolder, images: list[str], dev
 
 def case(image: str, found: Prediction, truth: Landmarks) -> Iterator[dict[str, Any]]:
     """The rows of one image."""
-    tolerance = tolerance_px(found.header, found.pixel_spacing)
+    tolerance = tolerance_px(found.header.height, found.header.width, found.pixel_spacing)
     for item, wanted in zip(found.landmarks, truth, strict=True):
         region = item.predicted.region if item.predicted is not None else None
         if region is None or not wanted.state.has_position:

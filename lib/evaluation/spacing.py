@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from lib.evaluation.metrics import RELATIVE_TOLERANCE, TOLERANCE_MM
 from lib.landmarks import Landmarks, LandmarkSet
 from lib.radiographs.spacing import PixelSpacing, SpacingSource
 
@@ -32,3 +33,13 @@ def millimetres(truth: Landmarks, landmark_set: LandmarkSet, file_spacing: Pixel
         return PixelSpacing.unknown()
     size = rule.length_mm / length_px
     return PixelSpacing(size, size, SpacingSource.LANDMARK_SET_RULE)
+
+
+def tolerance_px(height: int, width: int, spacing: PixelSpacing) -> float:
+    """What counts as right in an image, in its pixels: 2 mm, or a share of the diagonal where no mm are known.
+
+    Along the axis whose pixels are larger, so that it is never more than is tolerated.
+    """
+    if spacing.x is None or spacing.y is None:
+        return RELATIVE_TOLERANCE * math.hypot(height, width)
+    return TOLERANCE_MM / max(spacing.x, spacing.y)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from lib.checkpoints import ModelCard
 from lib.confidence import Judged, Trust
-from lib.evaluation.metrics import RELATIVE_TOLERANCE, TOLERANCE_MM
+from lib.evaluation.spacing import tolerance_px
 from lib.heatmaps import Evidence
 from lib.landmarks import Landmark, Landmarks, Predicted
 from lib.radiographs import PixelSpacing, RadiographHeader
@@ -63,18 +63,11 @@ def prediction_of(
     """
     size = (header.height, header.width)
     points = rescale_points(evidence.points.cpu(), card.input_size, size).numpy()
-    judged = trust.judge(evidence, points, card.input_size, size, tolerance_px(header, pixel_spacing))
+    judged = trust.judge(evidence, points, card.input_size, size, tolerance_px(*size, pixel_spacing))
     landmarks = Landmarks.from_points(card.landmark_set.names, points).clipped(*size)
     model = f"{name} {card.version}"
     items = tuple(_landmark(item, index, judged, model) for index, item in enumerate(landmarks))
     return Prediction(Landmarks(items), header, pixel_spacing, card, judged.told, judged.unsureness, features)
-
-
-def tolerance_px(header: RadiographHeader, pixel_spacing: PixelSpacing) -> float:
-    """What counts as right, in pixels of the file: 2 mm, or a share of the diagonal where no millimetres are known."""
-    if pixel_spacing.x is None or pixel_spacing.y is None:
-        return RELATIVE_TOLERANCE * float(np.hypot(header.height, header.width))
-    return TOLERANCE_MM / max(pixel_spacing.x, pixel_spacing.y)
 
 
 def _landmark(item: Landmark, index: int, judged: Judged, model: str) -> Landmark:

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from lib.evaluation.spacing import millimetres
+from lib.evaluation.spacing import millimetres, tolerance_px
 from lib.landmarks import Landmarks, LandmarksError
 from lib.radiographs.spacing import PixelSpacing, SpacingSource
 
@@ -44,3 +44,8 @@ def test_a_set_without_a_rule_has_no_millimetres(tiny_set):
 def test_landmarks_of_another_set_are_refused(wrist_set):
     with pytest.raises(LandmarksError, match="'elbow'"):
         millimetres(Landmarks.from_points(["elbow"], [(1, 1)]), wrist_set, UNKNOWN)
+
+
+def test_what_counts_as_right_in_pixels():
+    assert tolerance_px(300, 400, PixelSpacing.unknown()) == pytest.approx(0.0065 * 500)
+    assert tolerance_px(300, 400, PixelSpacing(0.1, 0.25, SpacingSource.USER)) == pytest.approx(8.0)

@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-import numpy as np
-
-from lib.evaluation.metrics import RELATIVE_TOLERANCE, TOLERANCE_MM
+from lib.evaluation.spacing import tolerance_px
 from lib.landmarks import Landmarks
 from lib.landmarks.consensus import Reading
 from lib.radiographs import Fingerprint, PixelSpacing
@@ -110,9 +108,7 @@ class CheckedLabel:
     @property
     def tolerance_px(self) -> float:
         """A distance in pixels that is none: 2 mm, or where millimetres are not known a share of the diagonal."""
-        if self.spacing.x is None or self.spacing.y is None:
-            return RELATIVE_TOLERANCE * float(np.hypot(self.height, self.width))
-        return TOLERANCE_MM / max(self.spacing.x, self.spacing.y)
+        return tolerance_px(self.height, self.width, self.spacing)
 
     def length(self, px: float) -> str:
         """A distance for people: in mm, if they are known."""
