@@ -40,12 +40,14 @@ class HeldOutCase:
         features: (N, F), see :func:`~lib.confidence.features.feature_table`.
         shapes: (N, 2, 2) covariances of the heat maps in square pixels of the file, x first; only their form counts.
         errors: (N, 2) prediction minus label as shares of the file's diagonal; NaN where not annotated.
+        distance: of the predicted shape, see :class:`~lib.shapes.ShapeJudgement`; NaN where no shape is known.
     """
 
     group: str
     features: FloatArray
     shapes: FloatArray
     errors: FloatArray
+    distance: float = math.nan
 
 
 @dataclass(frozen=True, slots=True, eq=False)

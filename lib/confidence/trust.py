@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from lib.confidence.calibration import COVERAGE, Calibration, Expectation, HeldOutCase
 from lib.confidence.ellipse import axes
@@ -50,6 +50,8 @@ class Trust(BaseModel):
     Attributes:
         calibration: None where there were too few held-out patients.
         shape: a :class:`~lib.shapes.ShapeModel` as plain data; None where there were too few labels.
+        usual_distance: what the shapes of 19 of 20 predictions stay below; 1 for predictions as good as labels. Where
+            labels are placed more alike than any network can, every prediction would else look implausible.
         note: what it was calibrated on, or why it was not; a sentence for people.
     """
 
@@ -57,6 +59,7 @@ class Trust(BaseModel):
 
     calibration: Calibration | None = None
     shape: dict[str, Any] | None = None
+    usual_distance: Annotated[float, Field(ge=1.0, le=1e6)] = 1.0
     note: str = NOT_CALIBRATED
 
     @model_validator(mode="after")
@@ -101,8 +104,8 @@ class Trust(BaseModel):
         features = feature_table(evidence, None if shape is None else shape.landmarks)
         astray = np.zeros(len(points), dtype=np.bool_)
         if shape is not None:
-            astray[np.nan_to_num(shape.landmarks) > 1.0] = True
-        shape_told = {} if shape is None else {"shape": _told(shape)}
+            astray[np.nan_to_num(shape.landmarks) > self.usual_distance] = True
+        shape_told = {} if shape is None else {"shape": _told(shape, self.usual_distance)}
         if self.calibration is None:
             peak = evidence.peak.cpu().numpy()
             told = {"calibrated": False, "coverage": None, "note": self.note, **shape_told}
@@ -139,9 +142,11 @@ class Trust(BaseModel):
             sizes: ``(height, width)`` of the network's input and of the file.
             group: its patient.
         """
-        shape = None if self.shape_model is None else self.shape_model.judge(points).landmarks
+        shape = None if self.shape_model is None else self.shape_model.judge(points)
         errors = (points - truth) / np.hypot(*sizes[1])
-        return HeldOutCase(group, feature_table(evidence, shape), file_shapes(evidence, *sizes), errors)
+        features = feature_table(evidence, None if shape is None else shape.landmarks)
+        distance = np.nan if shape is None else shape.distance
+        return HeldOutCase(group, features, file_shapes(evidence, *sizes), errors, distance)
 
 
 def file_shapes(evidence: Evidence, input_size: tuple[int, int], file_size: tuple[int, int]) -> FloatArray:
@@ -162,15 +167,15 @@ def _regions(expected: Expectation, diagonal: float) -> tuple[Region, ...]:
     return tuple(found)
 
 
-def _told(shape: ShapeJudgement) -> dict[str, Any]:
-    plausible = not (shape.distance > 1.0 or shape.mirrored or shape.swapped)
-    if shape.mirrored:
+def _told(shape: ShapeJudgement, usual: float) -> dict[str, Any]:
+    plausible = not shape.distance > usual
+    if plausible:
+        note = ""
+    elif shape.mirrored:
         note = "The landmarks lie as in a mirror: is the radiograph the wrong way round?"
     elif shape.swapped:
         note = "Landmarks seem to have changed places: look at their order."
-    elif not plausible:
-        note = "The landmarks do not lie to one another as in the radiographs that the model has learnt from."
     else:
-        note = ""
-    distance = None if np.isnan(shape.distance) else round(float(shape.distance), 2)
+        note = "The landmarks do not lie to one another as in the radiographs that the model has learnt from."
+    distance = None if np.isnan(shape.distance) else round(float(shape.distance / usual), 2)
     return {"distance": distance, "plausible": plausible, "note": note}

@@ -21,6 +21,8 @@ logger = logging.getLogger(__name__)
 
 FloatArray = npt.NDArray[np.float64]
 
+FEWEST_SHAPES = 5
+"""Predictions that must be there to say what is usual of their shapes."""
 NOT_KNOWN = (
     "Not calibrated, confidence is the height of the heat map's peak: it goes on from a model whose file does not say "
     "which radiographs it has learnt from, so nobody knows which of these are new to it."
@@ -59,6 +61,9 @@ def unseen_images(card: ModelCard, fingerprints: Mapping[str, str], groups: Mapp
 
 def calibrated(trust: Trust, cases: Sequence[HeldOutCase]) -> Trust:
     """The same with a calibration, or with the reason why there is none."""
+    distances = [case.distance for case in cases if not np.isnan(case.distance)]
+    if len(distances) >= FEWEST_SHAPES:
+        trust = trust.model_copy(update={"usual_distance": max(1.0, float(np.quantile(distances, 0.95)))})
     try:
         found = Calibration.fit(cases)
     except TooFewError as error:

@@ -92,6 +92,21 @@ def test_a_landmark_far_from_where_the_others_say_is_to_be_checked_however_sure_
         assert found.told["shape"]["note"]
 
 
+def test_predictions_less_exact_than_labels_are_not_all_implausible():
+    """As of synthetic labels: on a straight line to a hundredth of a pixel, where a network is right to one."""
+    exact = [BASE * 10 + RNG.normal(scale=0.01, size=BASE.shape) for _ in range(40)]
+    trust, cases = shape_of(exact), []
+    found = [BASE + RNG.normal(scale=0.1, size=BASE.shape) for _ in range(60)]
+    for number, points in enumerate(found[:30]):
+        cases.append(trust.held_out_case(evidence(points), to_file(points), to_file(BASE), (INPUT, FILE), f"p{number}"))
+    before = np.mean([judged(trust, points).told["shape"]["plausible"] for points in found[30:]])
+    after = np.mean([judged(calibrated(trust, cases), points).told["shape"]["plausible"] for points in found[30:]])
+    assert before < 0.1
+    assert after > 0.8
+    mirrored = judged(calibrated(trust, cases), BASE * [-1, 1] + [47, 0])
+    assert mirrored.told["shape"]["plausible"] is False
+
+
 def test_a_mirrored_image_is_named():
     mirrored = BASE * [-1, 1] + [47, 0]
     found = judged(trained(), mirrored)
