@@ -1,18 +1,19 @@
-"""Which strategy saves labels: from 10 labelled cephalograms, 10 more a round, the error on radiographs never chosen.
+"""Which strategy saves labels: from 10 labelled radiographs, 10 more a round, the error on radiographs never chosen.
 
-    python benchmarks/active_learning.py ISBI2015_FOLDER OUTPUT --pixel-spacing 0.2
+    python benchmarks/active_learning.py cephalograms ISBI2015_FOLDER OUTPUT --pixel-spacing 0.2
+    python benchmarks/active_learning.py spines AASCE_FOLDER OUTPUT
 
 Every strategy of a seed begins with the same labels and the same first model. A round goes on with the model of the
 round before, as the app does, then the strategy of the app chooses the next radiographs. Radiographs that are in the
-pool and in the test set under two numbers are left out of the test set. The output folder keeps every round; a
-benchmark that was interrupted goes on where it was. Results: ``active_learning.json``, ``.md`` and ``.png``.
+pool and in the test set under two names are left out of the test set. The output folder keeps every round; a benchmark
+that was interrupted goes on where it was. Results: ``active_learning.json``, ``.md`` and ``.png``.
 """
 
 from __future__ import annotations
 
 import argparse
 import copy
-import csv
+import itertools
 import json
 import sys
 from collections.abc import Iterator, Sequence
@@ -33,12 +34,16 @@ from matplotlib import pyplot as plt
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from apart import apart  # noqa: E402 - beside this script
+
 from lib.activelearning.order import ORDERS, Candidates  # noqa: E402 - the project is no package
-from lib.datasets import read_isbi2015  # noqa: E402
+from lib.datasets import read_aasce, read_isbi2015  # noqa: E402
+from lib.datasets.studies import Study  # noqa: E402
 from lib.formats import json_text, write_atomic  # noqa: E402
 from lib.heatmaps import HeatmapCodec, examine  # noqa: E402
 from lib.landmarks import LandmarkSet  # noqa: E402
 from lib.networks import FARNet, channels_last  # noqa: E402
+from lib.radiographs import Fingerprint, read_radiograph  # noqa: E402
 from lib.trainers.average import moving_average  # noqa: E402
 from lib.trainers.data import VariedDataset, train_loader  # noqa: E402
 from lib.trainers.objective import CoarseToFineLoss  # noqa: E402
@@ -53,35 +58,62 @@ from lib.transforms import (  # noqa: E402
 
 FloatArray = npt.NDArray[np.float64]
 
-SET = LandmarkSet.load("cephalometric_19")
-SIZE, SIGMA = (160, 128), 3.0
 START, ADDED = 10, 10
 BATCH = 4
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is labelled.
+
+    Args:
+        landmark_set: which landmarks.
+        size: ``(height, width)`` of the network's input.
+        sigma: of the heat maps, in pixels of it.
+        unit: of errors.
+    """
+
+    landmark_set: LandmarkSet
+    size: tuple[int, int]
+    sigma: float
+    unit: str
+
+    @property
+    def codec(self) -> HeatmapCodec:
+        """Points to maps and back."""
+        return HeatmapCodec(self.sigma)
+
+
+SUBJECTS = {
+    "cephalograms": Subject(LandmarkSet.load("cephalometric_19"), (160, 128), 3.0, "mm"),
+    "spines": Subject(LandmarkSet.load("spine_68"), (192, 64), 2.0, "% of the diagonal"),
+}
 
 
 @dataclass
 class Learner:
     """A network, and the moving average of its weights, which is what is judged."""
 
+    subject: Subject
     network: FARNet
     average: FARNet
 
     @classmethod
-    def new(cls, seed: int) -> Learner:
+    def new(cls, subject: Subject, seed: int) -> Learner:
         """Random weights."""
         torch.manual_seed(seed)
-        network = channels_last(FARNet("lite", len(SET)))
+        network = channels_last(FARNet("lite", len(subject.landmark_set)))
         assert isinstance(network, FARNet)  # noqa: S101 - for the type checker
-        return cls(network, network)
+        return cls(subject, network, network)
 
     def learn(self, samples: Sequence[dict[str, Any]], steps: int, seed: int) -> Learner:
         """Go on for so many steps; this one stays as it is."""
         torch.manual_seed(seed)
         network = copy.deepcopy(self.average).train()
-        loss = CoarseToFineLoss(HeatmapCodec(SIGMA))
+        loss = CoarseToFineLoss(self.subject.codec)
         optimizer = torch.optim.AdamW(network.parameters(), lr=2e-3, weight_decay=0.01)
         rate, average = schedule(optimizer, "cosine", steps), moving_average(network, 0.998)
-        for batch in batches(samples, steps, seed):
+        for batch in batches(samples, self.subject.landmark_set, steps, seed):
             image = batch["image"].contiguous(memory_format=torch.channels_last)
             loss(network(image), batch["label"]).backward()
             optimizer.step()
@@ -90,18 +122,18 @@ class Learner:
             average.update_parameters(network)
         judged = average.module
         assert isinstance(judged, FARNet)  # noqa: S101 - for the type checker
-        return Learner(network, judged.eval())
+        return Learner(self.subject, network, judged.eval())
 
     @torch.no_grad()
     def points(self, image: Tensor) -> Tensor:
         """(B, 1, H, W) to (B, N, 2)."""
-        return HeatmapCodec(SIGMA).decode(self.average(image))[0]
+        return self.subject.codec.decode(self.average(image))[0]
 
     @torch.no_grad()
     def look(self, sample: dict[str, Any]) -> tuple[float, Tensor, Tensor]:
         """Mean unsureness, features (C,) and points (N, 2) of an image."""
         fine, coarse, features = self.average.details(sample["image"][None])
-        seen = examine(fine[0], coarse[0], HeatmapCodec(SIGMA))
+        seen = examine(fine[0], coarse[0], self.subject.codec)
         return float(seen.unsureness.mean()), features[0], seen.points
 
 
@@ -119,7 +151,7 @@ def main() -> None:
             for seed in options.seeds
             for strategy in options.strategies
         ]
-        write_results(results, options.output)
+        write_results(results, SUBJECTS[options.subject].unit, options.output)
 
 
 def simulate(strategy: str, seed: int, pool: list[dict[str, Any]], test: list[dict[str, Any]], options: Any) -> None:
@@ -137,7 +169,7 @@ def simulate(strategy: str, seed: int, pool: list[dict[str, Any]], test: list[di
         labelled = [*labelled, *chosen]
         before, learner = learner, learner.learn([pool[i] for i in labelled], options.steps, 1000 * seed + number)
         rounds.append(measured(learner, test, labelled, images))
-        print(strategy, seed, [round(item["mre_mm"], 3) for item in rounds], flush=True)
+        print(strategy, seed, [round(item["mean_error"], 3) for item in rounds], flush=True)
         write_atomic(path, json_text({"strategy": strategy, "seed": seed, "rounds": rounds}))
 
 
@@ -145,12 +177,14 @@ def first_model(pool: list[dict[str, Any]], labelled: Sequence[int], seed: int, 
     """The same for all strategies of a seed; trained once."""
     path = options.output / f"first_{seed}.pt"
     if not path.is_file():
-        learner = Learner.new(seed).learn([pool[i] for i in labelled], options.first_steps, seed)
+        learner = Learner.new(SUBJECTS[options.subject], seed).learn(
+            [pool[i] for i in labelled], options.first_steps, seed
+        )
         torch.save(learner.average.state_dict(), path.with_suffix(f".{options.strategies[0]}.tmp"))
         path.with_suffix(f".{options.strategies[0]}.tmp").replace(path)
-    learner = Learner.new(seed)
+    learner = Learner.new(SUBJECTS[options.subject], seed)
     learner.average.load_state_dict(torch.load(path, weights_only=True))
-    return Learner(learner.network, learner.average.eval())
+    return Learner(learner.subject, learner.network, learner.average.eval())
 
 
 def choose(
@@ -189,24 +223,24 @@ def disagreement(sample: dict[str, Any], points: Tensor, learner: Learner, befor
 def measured(
     learner: Learner, test: list[dict[str, Any]], labelled: Sequence[int], images: list[str]
 ) -> dict[str, Any]:
-    """Errors in mm of each test image."""
+    """Mean error of each test image in the subject's unit."""
     errors = {}
     for sample in test:
-        found = rescale_points(learner.points(sample["image"][None])[0], SIZE, sample["file_size"])
-        errors[sample["id"]] = ((found - sample["truth"]).norm(dim=-1) * sample["mm"]).tolist()
-    table = np.array(list(errors.values()))
+        found = rescale_points(learner.points(sample["image"][None])[0], learner.subject.size, sample["file_size"])
+        errors[sample["id"]] = float(((found - sample["truth"]).norm(dim=-1) * sample["unit"]).mean())
     return {
         "labels": len(labelled),
-        "mre_mm": float(table.mean()),
-        "sdr_2mm": float((table <= 2).mean()),
-        "image_mm": {image: float(np.mean(row)) for image, row in errors.items()},
+        "mean_error": float(np.mean(list(errors.values()))),
+        "by_image": errors,
         "labelled": [images[i] for i in labelled],
     }
 
 
-def batches(samples: Sequence[dict[str, Any]], steps: int, seed: int) -> Iterator[dict[str, Any]]:
+def batches(
+    samples: Sequence[dict[str, Any]], landmark_set: LandmarkSet, steps: int, seed: int
+) -> Iterator[dict[str, Any]]:
     """So many batches, varied as in every training."""
-    dataset = VariedDataset(samples, training_variation(SET), seed)  # type: ignore[arg-type]
+    dataset = VariedDataset(samples, training_variation(landmark_set), seed)  # type: ignore[arg-type]
     loader, epoch, done = train_loader(dataset, BATCH), 0, 0
     while True:
         loader.sampler.set_epoch(epoch)
@@ -219,34 +253,40 @@ def batches(samples: Sequence[dict[str, Any]], steps: int, seed: int) -> Iterato
 
 
 def radiographs(options: Any) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Pool and test set, decoded."""
-    twice = duplicates(options.duplicates)
-    fit = Compose([LoadRadiographd(), FitToInputd(SIZE)])
-    pool: list[dict[str, Any]] = []
-    test: list[dict[str, Any]] = []
-    for study in read_isbi2015(options.data, "mean", options.pixel_spacing):
-        number = int(study.name[-3:])
-        side = pool if number in options.pool else test if number in options.test else None
-        if side is None or (side is test and twice.get(number, set()) & set(options.pool)):
-            continue
-        assert study.landmarks is not None  # noqa: S101 - for the type checker
-        truth = torch.from_numpy(study.landmarks.points()).float()
-        sample = fit({"id": study.name, "image": str(study.image), "label": truth.numpy()})
-        kept = {key: sample[key] for key in ("id", "image", "label")}
-        size = (sample["header"].height, sample["header"].width)
-        side.append({**kept, "truth": truth, "mm": options.pixel_spacing, "file_size": size})
-    return [{key: sample[key] for key in ("id", "image", "label")} for sample in pool], test
+    """Pool and test set, decoded; the test set has no radiograph of the pool under another name."""
+    subject = SUBJECTS[options.subject]
+    fit = Compose([LoadRadiographd(), FitToInputd(subject.size)])
+    sides: tuple[list[Study], list[Study]] = ([], [])
+    for visit, study in studies(options):
+        for side, numbers_of_it in zip(sides, (options.pool, options.test), strict=True):
+            if visit in numbers_of_it:
+                side.append(study)
+    pool, test = ([Fingerprint.of(read_radiograph(study.image).pixels) for study in side] for side in sides)
+    others = [sides[1][index] for index in apart(pool, test)]
+    return [decoded(study, fit, options) for study in sides[0]], [decoded(study, fit, options) for study in others]
 
 
-def duplicates(path: Path | None) -> dict[int, set[int]]:
-    """Pairs of numbers that are the same radiograph, both ways."""
-    found: dict[int, set[int]] = {}
-    if path is not None:
-        for row in csv.DictReader(path.read_text().splitlines()):
-            first, second = int(row["first"]), int(row["second"])
-            found.setdefault(first, set()).add(second)
-            found.setdefault(second, set()).add(first)
-    return found
+def studies(options: Any) -> Iterator[tuple[int, Study]]:
+    """The radiographs with their numbers from 1 on; spines that may be of one patient share one, drawn at random."""
+    if options.subject == "cephalograms":
+        yield from (
+            (int(study.name[-3:]), study) for study in read_isbi2015(options.data, "mean", options.pixel_spacing)
+        )
+        return
+    grouped = itertools.groupby(read_aasce(options.data), lambda study: study.name.rsplit("_", 2)[0])
+    visits = [list(group) for _, group in grouped]
+    drawn = np.random.default_rng(0).permutation(len(visits))
+    yield from ((number, study) for number, visit in enumerate(drawn, start=1) for study in visits[visit])
+
+
+def decoded(study: Study, fit: Compose, options: Any) -> dict[str, Any]:
+    """A sample as the network takes it, and what judges a prediction of it."""
+    assert study.landmarks is not None  # noqa: S101 - for the type checker
+    truth = torch.from_numpy(study.landmarks.points()).float()
+    sample = fit({"id": study.name, "image": str(study.image), "label": truth.numpy()})
+    size = (sample["header"].height, sample["header"].width)
+    unit = options.pixel_spacing if options.subject == "cephalograms" else 100.0 / float(np.hypot(*size))
+    return {**{key: sample[key] for key in ("id", "image", "label")}, "truth": truth, "unit": unit, "file_size": size}
 
 
 def file(output: Path, strategy: str, seed: int) -> Path:
@@ -257,10 +297,10 @@ def file(output: Path, strategy: str, seed: int) -> Path:
 def arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("subject", choices=SUBJECTS)
     parser.add_argument("data", type=Path)
     parser.add_argument("output", type=Path)
     parser.add_argument("--pixel-spacing", type=float, default=0.1)
-    parser.add_argument("--duplicates", type=Path, metavar="CSV", help="pairs of the same radiograph: first,second")
     parser.add_argument("--pool", type=numbers, default=numbers("1-150"))
     parser.add_argument("--test", type=numbers, default=numbers("151-250"))
     parser.add_argument("--seeds", type=numbers, default=numbers("0-2"))
@@ -285,7 +325,7 @@ def numbers(text: str) -> list[int]:
     return [number for first, _, last in parts for number in range(int(first), int(last or first) + 1)]
 
 
-def write_results(results: list[dict[str, Any]], output: Path) -> None:
+def write_results(results: list[dict[str, Any]], unit: str, output: Path) -> None:
     """Table and figure."""
     by_strategy = {name: [item for item in results if item["strategy"] == name] for name in ORDERS}
     labels = [item["labels"] for item in results[0]["rounds"]]
@@ -305,27 +345,27 @@ def write_results(results: list[dict[str, Any]], output: Path) -> None:
     print("\n".join(lines))
     write_atomic(output / "active_learning.md", "\n".join(lines) + "\n")
     kept = [
-        {**item, "rounds": [{key: part[key] for key in ("labels", "mre_mm", "sdr_2mm")} for part in item["rounds"]]}
+        {**item, "rounds": [{key: part[key] for key in ("labels", "mean_error")} for part in item["rounds"]]}
         for item in results
     ]
     write_atomic(output / "active_learning.json", json_text(kept))
-    draw(by_strategy, labels, output / "active_learning.png")
+    draw(by_strategy, labels, unit, output / "active_learning.png")
 
 
 def curves(runs: Sequence[dict[str, Any]]) -> FloatArray:
-    """(seeds, rounds) mean radial errors in mm."""
-    return np.array([[part["mre_mm"] for part in run["rounds"]] for run in runs])
+    """(seeds, rounds) mean radial errors."""
+    return np.array([[part["mean_error"] for part in run["rounds"]] for run in runs])
 
 
 def of_rounds(runs: Sequence[dict[str, Any]]) -> FloatArray:
     """(seeds, images) mean error of each test image over the rounds in which a strategy had chosen something."""
-    tables = [[list(part["image_mm"].values()) for part in run["rounds"][1:]] for run in runs]
+    tables = [[list(part["by_image"].values()) for part in run["rounds"][1:]] for run in runs]
     mean: FloatArray = np.array(tables, dtype=np.float64).mean(axis=1)
     return mean
 
 
 def difference(mine: Sequence[dict[str, Any]], others: Sequence[dict[str, Any]]) -> tuple[float, float, float]:
-    """Mean difference in mm, and its 95 % interval by drawing seeds and test images anew; low, mean, high."""
+    """Mean difference, and its 95 % interval by drawing seeds and test images anew; low, mean, high."""
     table = of_rounds(mine) - of_rounds(others)
     rng = np.random.default_rng(0)
     seeds = rng.integers(len(table), size=(4000, len(table)))
@@ -335,7 +375,7 @@ def difference(mine: Sequence[dict[str, Any]], others: Sequence[dict[str, Any]])
     return float(low), float(table.mean()), float(high)
 
 
-def draw(by_strategy: dict[str, list[dict[str, Any]]], labels: Sequence[int], path: Path) -> None:
+def draw(by_strategy: dict[str, list[dict[str, Any]]], labels: Sequence[int], unit: str, path: Path) -> None:
     """Error against number of labels; the bands reach from the best to the worst seed."""
     figure, axes = plt.subplots(figsize=(7.2, 4.8), dpi=110)
     for name, runs in by_strategy.items():
@@ -343,7 +383,7 @@ def draw(by_strategy: dict[str, list[dict[str, Any]]], labels: Sequence[int], pa
         wide = 2.4 if name in ("hybrid", "random") else 1.2
         (line,) = axes.plot(labels, table.mean(axis=0), marker="o", markersize=3, linewidth=wide, label=name)
         axes.fill_between(labels, table.min(axis=0), table.max(axis=0), color=line.get_color(), alpha=0.09)
-    axes.set(xlabel="labelled radiographs", ylabel="mean radial error on the test set, mm", xticks=labels)
+    axes.set(xlabel="labelled radiographs", ylabel=f"mean radial error on the test set, {unit}", xticks=labels)
     axes.grid(alpha=0.25)
     axes.legend(frameon=False)
     figure.tight_layout()

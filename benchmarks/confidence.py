@@ -29,6 +29,8 @@ from matplotlib import pyplot as plt
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from apart import apart  # noqa: E402 - beside this script
+
 from lib.configs import TaskConfig, choose_models  # noqa: E402 - the project is no package
 from lib.datasets import read_aasce, read_isbi2015  # noqa: E402
 from lib.datasets.phantoms import phantom_studies  # noqa: E402
@@ -37,7 +39,6 @@ from lib.evaluation.spacing import tolerance_px  # noqa: E402
 from lib.formats import json_text, write_atomic  # noqa: E402
 from lib.infers import Prediction  # noqa: E402
 from lib.landmarks import Landmarks  # noqa: E402
-from lib.radiographs import same_pictures  # noqa: E402
 from lib.trainers.memory import keep_freed_memory  # noqa: E402
 from lib.trainers.split import gather_cases  # noqa: E402
 from monailabel_app.cli.store import store_studies  # noqa: E402
@@ -64,22 +65,18 @@ def main() -> None:
             steps = {"image_budget": options.budget, "val_split": 0.3, "val_interval": 5, "device": options.device}
             config.train_task(progress=True)({**steps, "resume": True}, known)
         if not (folder / "predictions.json").is_file():
-            images = apart(unseen, known)
+            images = images_apart(unseen, known)
             write_atomic(folder / "predictions.json", json_text(predicted(config, unseen, images, options.device)))
     if options.sets == list(SETS):
         results = {name: json.loads((options.output / name / "predictions.json").read_text()) for name in SETS}
         write_results(results, options.output)
 
 
-def apart(unseen: StudiesFolder, known: StudiesFolder) -> list[str]:
+def images_apart(unseen: StudiesFolder, known: StudiesFolder) -> list[str]:
     """The unseen images that are none of the known ones under another name, as several are in the public sets."""
     others = [case.fingerprint for case in gather_cases(known, known.get_labeled_images(), progress=True)]
     mine = gather_cases(unseen, unseen.get_labeled_images(), progress=True)
-    pairs = same_pictures([*others, *(case.fingerprint for case in mine)])
-    seen = set(range(len(others)))
-    while more := {index for pair in pairs if seen & set(pair) for index in pair} - seen:
-        seen |= more
-    return [case.image for index, case in enumerate(mine, start=len(others)) if index not in seen]
+    return [mine[index].image for index in apart(others, [case.fingerprint for case in mine])]
 
 
 def predicted(config: TaskConfig, studies: StudiesFolder, images: list[str], device: str) -> dict[str, Any]:
@@ -94,6 +91,7 @@ def predicted(config: TaskConfig, studies: StudiesFolder, images: list[str], dev
 
 def case(image: str, found: Prediction, truth: Landmarks) -> Iterator[dict[str, Any]]:
     """The rows of one image."""
+    shape = found.trust.get("shape", {})
     tolerance = tolerance_px(found.header.height, found.header.width, found.pixel_spacing)
     for item, wanted in zip(found.landmarks, truth, strict=True):
         region = item.predicted.region if item.predicted is not None else None
@@ -112,6 +110,7 @@ def case(image: str, found: Prediction, truth: Landmarks) -> Iterator[dict[str, 
             "area": long * short / region.radius**2,
             "confidence": item.confidence,
             "within": bool(np.hypot(dx, dy) <= tolerance),
+            "plausible": shape.get("plausible", True),
             "check": item.predicted is not None and item.predicted.check,
         }
 
@@ -138,6 +137,7 @@ def summary(result: dict[str, Any]) -> dict[str, Any]:
         "flagged": check.mean(),
         "worst_flagged": check[worst].mean(),
         "calibration_error": calibration_error(rows),
+        "plausible": len({row["image"] for row in rows if row["plausible"]}) / len({row["image"] for row in rows}),
         "note": result["note"],
     }
 
@@ -179,8 +179,8 @@ def write_results(results: dict[str, Any], output: Path) -> None:
     write_atomic(output / "confidence.json", json_text(summaries))
     lines = [
         "| landmarks | unseen images | mean error | in the circle (95 %) | by landmark | in the ellipse | its area | "
-        "mean radius | flagged | of the worst tenth flagged | calibration error |",
-        "|---" * 11 + "|",
+        "mean radius | flagged | of the worst tenth flagged | calibration error | shape judged plausible |",
+        "|---" * 12 + "|",
     ]
     for name, item in summaries.items():
         low, high = item["circle_interval"]
@@ -189,7 +189,8 @@ def write_results(results: dict[str, Any], output: Path) -> None:
             f"| {name}, {SETS[name][1]} | {item['images']} | {item['mean_error_px']:.1f} px | "
             f"{item['circle']:.1%} ({low:.1%} to {high:.1%}) | {least:.0%} to {most:.0%} | {item['ellipse']:.1%} | "
             f"{item['ellipse_area']:.2f} of the circle's | {item['mean_radius_px']:.1f} px | {item['flagged']:.0%} | "
-            f"{item['worst_flagged']:.0%} | {item['calibration_error']:.3f} |"
+            f"{item['worst_flagged']:.0%} | {item['calibration_error']:.3f} | "
+            f"{item['plausible']:.1%} |"
         )
     write_atomic(output / "confidence.md", "\n".join(lines) + "\n")
     print("\n".join(lines))
@@ -235,9 +236,10 @@ def radiographs(name: str, part: str, options: argparse.Namespace) -> Iterator[S
             if (index < 150) == (part == "known"):
                 yield study
         return
-    for index, study in enumerate(read_aasce(options.aasce)):
-        if (index % 2 == 0) == (part == "known"):
-            yield study
+    visit = itertools.count()
+    for _, studies in itertools.groupby(read_aasce(options.aasce), lambda study: study.name.rsplit("_", 2)[0]):
+        if (next(visit) % 3 == 0) == (part == "known"):
+            yield from studies
 
 
 def model(name: str, output: Path) -> TaskConfig:

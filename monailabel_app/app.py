@@ -212,8 +212,7 @@ class FARNetApp(MONAILabelApp):
         if model is None or request["strategy"] not in NEED_SCORES:
             return Known({})
         self.background.want(model, disagreement=request["strategy"] == "disagreement")
-        card = self._infers[model].card()
-        return Known(self.background.scoring[model].file.scores(card), f"{model} {card.version}")
+        return self.background.scoring[model].known(self.datastore())
 
 
 def _configured(conf: Mapping[str, str], model_dir: Path, studies: str) -> dict[str, TaskConfig]:

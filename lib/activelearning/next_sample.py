@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,10 +32,12 @@ class Known:
     Args:
         scores: by image.
         model: name and version that made them; empty where no model has weights.
+        unreadable: the images that have none because their files cannot be read.
     """
 
     scores: Mapping[str, Score]
     model: str = ""
+    unreadable: Collection[str] = ()
 
 
 class NextSample(Strategy):
@@ -75,7 +77,8 @@ class NextSample(Strategy):
         if self.name not in NEED_SCORES:
             return self._told(free, ORDERS[self.name](_unscored(free), seed, count), DESCRIPTIONS[self.name])
         if not scored:
-            return self._told(free, ORDERS["random"](_unscored(free), seed, count), _why_random(known))
+            why = _why_random(known, free)
+            return self._told(free, ORDERS["random"](_unscored(free), seed, count), why)
         seen = (set(datastore.list_images()) - set(free) - worklist.rejected.keys()) & known.scores.keys()
         candidates = _candidates(scored, sorted(seen), known.scores)
         part = "" if len(scored) == len(free) else f", of the {len(scored)} of {len(free)} that have a score so far"
@@ -103,7 +106,9 @@ def _candidates(images: Sequence[str], seen: Sequence[str], scores: Mapping[str,
     )
 
 
-def _why_random(known: Known) -> str:
+def _why_random(known: Known, free: Sequence[str]) -> str:
     if not known.model:
         return "At random: there is no model yet that could say more"
+    if free and set(free) <= set(known.unreadable):
+        return f"At random: {known.model} cannot read those that are left; the server's log says why"
     return f"At random: {known.model} is still looking at the radiographs"

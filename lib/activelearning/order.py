@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,8 +16,8 @@ import numpy.typing as npt
 FloatArray = npt.NDArray[np.float64]
 Order = npt.NDArray[np.intp]
 
-UNSURE_SHARE = 0.5
-"""Of the candidates: ``hybrid`` chooses among those that the model is least sure of."""
+OF_EQUALS = 1e-6
+"""Of candidates that stand for the same others as well, to this part, the one that counts most is taken."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,23 +56,19 @@ def least_sure(candidates: Candidates, seed: int, count: int) -> Order:
 
 
 def most_diverse(candidates: Candidates, seed: int, count: int) -> Order:  # noqa: ARG001
-    """One after the other that which is farthest from all labelled and all chosen so far.
+    """One after the other that which stands best for those that no labelled one is like.
 
-    The core-set of Sener and Savarese, "Active learning for convolutional neural networks: a core-set approach", ICLR
-    2018, by their greedy algorithm.
+    Greedy facility location, as in Wei, Iyer and Bilmes, "Submodularity in data subset selection and active learning",
+    ICML 2015: the sum of the distances of all candidates from the nearest labelled or chosen one shrinks most. Greedy
+    k-centres (Sener and Savarese, ICLR 2018), which takes the farthest one, picks the odd ones and was worse than
+    chance, see ``benchmarks/active_learning.md``.
     """
-    return _farthest(candidates, np.arange(len(candidates.images)), count)
+    return _covering(candidates, np.ones(len(candidates.images)), count)
 
 
-def unsure_and_diverse(candidates: Candidates, seed: int, count: int) -> Order:
-    """The most diverse among those that the model is least sure of, then the others in the same way."""
-    by_unsureness = least_sure(candidates, seed, len(candidates.images))
-    half = max(min(count, len(by_unsureness)), round(UNSURE_SHARE * len(by_unsureness)))
-    chosen = _farthest(candidates, np.sort(by_unsureness[:half]), count)
-    if len(chosen) == count:
-        return chosen
-    rest = np.setdiff1d(np.arange(len(candidates.images)), chosen)
-    return np.concatenate([chosen, _farthest(candidates, rest, count - len(chosen), chosen)])
+def unsure_and_diverse(candidates: Candidates, seed: int, count: int) -> Order:  # noqa: ARG001
+    """As :func:`most_diverse`, but each candidate counts as much as the model is unsure of it."""
+    return _covering(candidates, np.nan_to_num(candidates.unsureness), count)
 
 
 def most_disputed(candidates: Candidates, seed: int, count: int) -> Order:
@@ -101,37 +96,35 @@ def _descending(values: FloatArray, candidates: Candidates, seed: int) -> Order:
     return result
 
 
-def _farthest(candidates: Candidates, allowed: Order, count: int, chosen: Order | None = None) -> Order:
-    """Greedy k-centres among some of the candidates, on standardised features."""
-    if not len(allowed):
-        return allowed
-    features, labelled = _standardised(candidates.features, candidates.labelled)
-    seen = labelled if chosen is None else np.concatenate([labelled, features[chosen]])
-    if not len(seen):  # nothing is labelled: the most ordinary one first
-        start = int(np.argmin(np.linalg.norm(features[allowed] - features.mean(axis=0), axis=1)))
-        return _grown(features, allowed, features[[allowed[start]]], [allowed[start]], count)
-    return _grown(features, allowed, seen, [], count)
+def _covering(candidates: Candidates, weights: FloatArray, count: int) -> Order:
+    """Greedy facility location on standardised features, candidates counting by weights."""
+    if not len(candidates.images):
+        return np.empty(0, dtype=np.intp)
+    by_name = first(candidates, 0, len(candidates.images))  # so that sums do not hang on the order of the candidates
+    most = weights.max()
+    shares = weights[by_name] / most if most > 0 else np.ones(len(by_name))
+    features, labelled = _standardised(candidates.features[by_name], candidates.labelled)
+    apart = _distances(features, features)
+    nearest = np.full(len(by_name), apart.max())
+    if len(labelled):
+        nearest = _distances(features, labelled).min(axis=1)
+    picked: list[int] = []
+    while len(picked) < min(count, len(by_name)):
+        gains = shares @ np.maximum(nearest[:, None] - apart, 0.0)
+        gains *= 1.0 + OF_EQUALS * shares
+        gains[picked] = -1.0
+        picked.append(int(np.argmax(gains)))
+        nearest = np.minimum(nearest, apart[picked[-1]])
+    result: Order = by_name[picked]
+    return result
 
 
-def _grown(features: FloatArray, allowed: Order, seen: FloatArray, picked: list[Any], count: int) -> Order:
-    count = min(count, len(allowed))
-    mine = features[allowed]
-    nearest = _nearest(mine, seen)
-    taken = np.isin(allowed, picked)
-    while len(picked) < count:
-        best = int(np.argmax(np.where(taken, -1.0, nearest)))
-        picked.append(int(allowed[best]))
-        taken[best] = True
-        nearest = np.minimum(nearest, ((mine - mine[best]) ** 2).sum(axis=1))
-    return np.array(picked[:count], dtype=np.intp)
-
-
-def _nearest(features: FloatArray, seen: FloatArray) -> FloatArray:
-    """(K,) squared distance of each of (K, C) features from the nearest of (L, C), by one product of matrices."""
-    products = features @ seen.T
-    squares = (features**2).sum(axis=1)[:, None] + (seen**2).sum(axis=1) - 2.0 * products
-    nearest: FloatArray = np.maximum(squares, 0.0).min(axis=1)
-    return nearest
+def _distances(features: FloatArray, others: FloatArray) -> FloatArray:
+    """(K, L) distances of (K, C) features from (L, C) others, by one product of matrices."""
+    products = features @ others.T
+    squares = (features**2).sum(axis=1)[:, None] + (others**2).sum(axis=1) - 2.0 * products
+    distances: FloatArray = np.sqrt(np.maximum(squares, 0.0))
+    return distances
 
 
 def _standardised(features: FloatArray, labelled: FloatArray) -> tuple[FloatArray, FloatArray]:

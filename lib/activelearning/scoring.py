@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
@@ -13,6 +13,7 @@ from typing import Protocol
 from fastapi import HTTPException
 from filelock import FileLock, Timeout
 
+from lib.activelearning.next_sample import Known
 from lib.activelearning.scores import Score, ScoreFile
 from lib.activelearning.second_opinion import SecondOpinion
 from lib.checkpoints import ModelCard, ModelVersions
@@ -35,6 +36,9 @@ class Studies(Protocol):
 
     def get_image_uri(self, image_id: str) -> str:
         """Path of an image's file."""
+
+    def stamps(self, images: Iterable[str]) -> dict[str, str]:
+        """What tells whether an image's file has been replaced, of those that are there; nothing is fetched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,18 @@ class Scoring:
         self.task, self.file, self.most = task, file, most
         self.opinion = SecondOpinion(task, versions)
         self.unreadable: dict[tuple[str, str], str] = {}
-        self._lock = FileLock(file.path.with_suffix(".lock"), timeout=0)
+
+    def scores(self, studies: Studies) -> dict[str, Score]:
+        """Of the model in use, as far as an image is still the one that was looked at; errors as :meth:`missing`."""
+        known = self.file.scores(self.task.card())
+        stamps = studies.stamps(known)
+        return {image: score for image, score in known.items() if stamps.get(image) == score.stamp}
+
+    def known(self, studies: Studies) -> Known:
+        """What a strategy may know; errors as :meth:`missing`."""
+        version = self.task.card().version
+        unreadable = [image for of, image in self.unreadable if of == version]
+        return Known(self.scores(studies), f"{self.file.model} {version}", unreadable)
 
     def missing(self, studies: Studies, *, disagreement: bool = False) -> list[str]:
         """Images without a score of the model in use, as far as they are to be looked at; unlabelled ones first.
@@ -81,8 +96,7 @@ class Scoring:
         Raises:
             ModelFileError: there are no usable weights.
         """
-        card = self.task.card()
-        known = self.file.scores(card)
+        card, known = self.task.card(), self.scores(studies)
         unlabelled = set(studies.get_unlabeled_images())
 
         def lacks(image: str) -> bool:
@@ -98,7 +112,7 @@ class Scoring:
     def progress(self, studies: Studies, *, running: bool = False) -> Progress:
         """How far it has come; errors as :meth:`missing`."""
         card = self.task.card()
-        missing, known = len(self.missing(studies)), self.file.scores(card)
+        missing, known = len(self.missing(studies)), self.scores(studies)
         images = studies.list_images()
         unreadable = sum((card.version, image) in self.unreadable for image in images)
         done = sum(image in known for image in images)
@@ -106,7 +120,10 @@ class Scoring:
 
     def is_outdated(self) -> bool:
         """Whether there are scores of another version than the one in use: somebody wants them, and they died."""
-        return self.task.is_valid() and self.file.path.is_file() and not self.file.scores(self.task.card())
+        if not self.task.is_valid():
+            return False
+        card = self.task.card()
+        return self.file.has_others(card) and not self.file.scores(card)
 
     def run(
         self,
@@ -131,8 +148,8 @@ class Scoring:
             ModelFileError: there are no usable weights.
             HTTPException: a server of images is away.
         """
-        with self._alone() as alone:
-            card = self.task.card()
+        card = self.task.card()
+        with self._alone(card) as alone:
             self.unreadable.clear()  # somebody may have mended them
             for image in self.missing(studies, disagreement=disagreement) if alone else ():
                 if not go_on() or self.task.card() != card:
@@ -145,6 +162,7 @@ class Scoring:
             path = studies.get_image_uri(image)
             if not path:
                 return  # it has been removed
+            stamp = studies.stamps([image]).get(image, "")
             found = self.task.predict(path, device)
             apart = self.opinion.distance(path, device, found) if disagreement else None
         except (RadiographError, HTTPException, OSError) as error:
@@ -155,20 +173,22 @@ class Scoring:
             self.unreadable[card.version, image] = str(reason)
             return
         if found.card == card:  # otherwise another version was published in this moment
-            self.file.add(card, image, Score(found.unsureness, found.features, apart))
+            self.file.add(card, image, Score(found.unsureness, found.features, apart, stamp))
 
     @contextmanager
-    def _alone(self) -> Iterator[bool]:
-        self.file.path.parent.mkdir(exist_ok=True)
+    def _alone(self, card: ModelCard) -> Iterator[bool]:
+        """Whether nobody else scores for this version."""
+        self.file.folder.mkdir(exist_ok=True)
+        lock = FileLock(self.file.path(card).with_suffix(".lock"), timeout=0)
         try:
-            self._lock.acquire()
+            lock.acquire()
         except Timeout:
             yield False
             return
         try:
             yield True
         finally:
-            self._lock.release()
+            lock.release()
 
 
 def _drawn(image: str) -> bytes:

@@ -21,7 +21,7 @@ Errors = dict[tuple[str, str], tuple[float, float | None]]
 
 
 def describe_version(version: Version) -> dict[str, Any]:
-    """All that is known of a version: its card, and its errors on the held-out images landmark by landmark.
+    """All that is known of a version: its card, its errors on the held-out images landmark by landmark, ``trust``.
 
     Raises:
         VersionError: its file is damaged.
@@ -32,16 +32,18 @@ def describe_version(version: Version) -> dict[str, Any]:
     if held_out is not None:
         errors = _errors(held_out)
         landmarks = {name: _summary([errors[key] for key in errors if key[1] == name]) for name in held_out.landmarks}
-    return {**version.as_dict(), "card": card.model_dump(mode="json"), "held_out": landmarks}
+    told = {"card": card.model_dump(mode="json"), "held_out": landmarks, "trust": version.trust().summary()}
+    return {**version.as_dict(), **told}
 
 
 def compare_versions(first: Version, second: Version) -> dict[str, Any]:
     """The second version against the first; differences are second minus first.
 
     Returns:
-        ``metrics``, each with both figures; ``training`` and ``network``, what differs; ``landmarks``; ``data``, None
-        where a card does not say; ``held_out``, both on the same images and landmarks, None where they share none or do
-        not say; ``weights``, how far each part moved relative to its size, None for different networks.
+        ``metrics``, each with both figures; ``training``, ``network`` and ``trust``, what differs; ``landmarks``;
+        ``data``, None where a card does not say; ``held_out``, both on the same images and landmarks, None where they
+        share none or do not say; ``weights``, how far each part moved relative to its size, None for different
+        networks.
 
     Raises:
         VersionError: the file of one is damaged.
@@ -53,6 +55,7 @@ def compare_versions(first: Version, second: Version) -> dict[str, Any]:
         "metrics": _metrics(one.metrics, two.metrics),
         "training": _differing(one.training, two.training),
         "network": _differing(*({name: getattr(card, name) for name in NETWORK} for card in (one, two))),
+        "trust": _differing(first.trust().summary(), second.trust().summary()),
         "landmarks": _added_removed(one.landmark_set.names, two.landmark_set.names, names=True),
         "data": _data(one.data, two.data) if one.data and two.data else None,
         "held_out": _held_out(first.held_out(), second.held_out()),

@@ -130,6 +130,16 @@ def read_held_out(path: str | Path) -> HeldOutErrors | None:
         raise ModelFileError(f"{path}: its errors on the held-out images are not valid.") from error
 
 
+def read_trust(path: str | Path) -> Trust:
+    """How far a model can be trusted, without its weights.
+
+    Raises:
+        ModelFileError: no such file, not a model file of this project, or a calibration that is not valid.
+    """
+    content = _read(Path(path))
+    return _parse_trust(content, _parse_card(content, Path(path)), Path(path))
+
+
 def load_model(path: str | Path) -> tuple[FARNet, ModelCard]:
     """The network of a model file, on the CPU, in float32 and evaluation mode, and its card.
 

@@ -15,7 +15,8 @@ from typing import IO, Any
 from lib.checkpoints.card import ModelCard
 from lib.checkpoints.held_out import HeldOutErrors
 from lib.checkpoints.history import Action
-from lib.checkpoints.model_file import ModelFileError, Trained, load_trained, read_card, read_held_out
+from lib.checkpoints.model_file import ModelFileError, Trained, load_trained, read_card, read_held_out, read_trust
+from lib.confidence import Trust
 from lib.networks import FARNet
 
 
@@ -85,6 +86,11 @@ class Version:
         """
         with self._as_version_error():
             return read_held_out(self.path)
+
+    def trust(self) -> Trust:
+        """How far it can be trusted; errors as :meth:`trained`."""
+        with self._as_version_error():
+            return read_trust(self.path)
 
     @contextmanager
     def _as_version_error(self) -> Iterator[None]:

@@ -125,6 +125,18 @@ class Trust(BaseModel):
             told={"calibrated": True, "coverage": COVERAGE, "note": self.note, **shape_told},
         )
 
+    def summary(self) -> dict[str, Any]:
+        """Whether it is calibrated, on how many patients and images, what the model knows of shapes, and ``note``."""
+        fitted = self.calibration
+        return {
+            "calibrated": fitted is not None,
+            "coverage": None if fitted is None else COVERAGE,
+            "patients": 0 if fitted is None else fitted.patients,
+            "images": 0 if fitted is None else fitted.images,
+            "shape": self.shape is not None,
+            "note": self.note,
+        }
+
     def held_out_case(
         self,
         evidence: Evidence,

@@ -28,6 +28,7 @@ def description_words(version: Mapping[str, Any], changes: Sequence[Mapping[str,
         f"  data        {_data_words(card['data'])}",
         f"  options     {_pairs(card['training'])}",
         f"  held out    {_pairs(card['metrics'])}",
+        f"  confidence  {version['trust']['note']}",
     ]
     if changes:
         rows = [
@@ -52,6 +53,8 @@ def comparison_words(found: Mapping[str, Any]) -> str:
     ]
     lines += ["", table(("held out, each on its own", "first", "second", "difference"), rows)]
     differing = {**found["network"], **found["training"]}
+    if "note" in found["trust"]:
+        differing["confidence"] = found["trust"]["note"]
     for name in ("parent", "code", "created", "landmark_set"):
         if first[name] != second[name]:
             differing[name] = {"first": first[name], "second": second[name]}

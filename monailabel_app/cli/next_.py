@@ -49,8 +49,7 @@ def run(options: argparse.Namespace) -> int:
             work = scoring.run(studies, options.device, disagreement=disputed)
             for _ in tqdm(work, total=missing, desc="looking", unit="image"):
                 pass
-            card = task.card()
-            known = Known(scoring.file.scores(card), f"{config.name} {card.version}")
+            known = scoring.known(studies)
         except ModelFileError as error:
             print(f"{error} Until then the order is random.")
     worklist = Worklist.of(studies)

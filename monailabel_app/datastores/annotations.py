@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import logging
 from collections.abc import Mapping
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -44,12 +45,15 @@ class Annotations(Datastore):
 
         Raises:
             NotFoundError: there is no such image.
+            ClientError: 5xx, a server that the image has to be fetched from does not answer.
         """
         readings = []
         for found in self._found(image_id):
             try:
                 readings.append(self._read(image_id, found))
             except ClientError as error:
+                if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:  # a DICOMweb server is away: no fault of the file
+                    raise
                 who = f"{rules.quoted(found[0].annotator)} (reading {found[0].number})"
                 logger.warning("Left out the reading of %s by %s: %s", rules.quoted(image_id), who, error)
         return readings

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -101,6 +101,11 @@ class Catalogue:
         """Where the image's file has its place, whether or not it is there now; errors as :meth:`image_path`."""
         return self.folder / file_of(image_id, self.study(image_id))
 
+    def stamps(self, images: Iterable[str]) -> dict[str, str]:
+        """What tells whether an image's file has been replaced, of those that are there; nothing is read or fetched."""
+        visible = self.visible()
+        return {image: self._image_stamp(image, visible[image]) for image in images if image in visible}
+
     def label_path(self, tag: str, image_id: str, extension: str = LABEL_EXTENSIONS[0]) -> Path:
         """Where a label's file is or will be; every part of the path is checked."""
         return self.folder / LABELS_FOLDER / rules.checked_tag(tag) / f"{rules.checked_id(image_id)}{extension}"
@@ -161,6 +166,13 @@ class Catalogue:
 
     def _image_file(self, image_id: str, study: Study) -> Path:
         return self.folder / file_of(image_id, study)
+
+    def _image_stamp(self, image_id: str, study: Study) -> str:
+        try:
+            changed, size = _stamp(self._image_file(image_id, study))
+        except OSError:  # it has gone in this moment
+            return ""
+        return f"{changed}-{size}"
 
     def _is_there(self, image_id: str, study: Study) -> bool:
         # An id that breaks the rules can only stand in an index that is not ours; its label would have no place.

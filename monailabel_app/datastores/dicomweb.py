@@ -200,7 +200,10 @@ class DicomwebStudies(StudiesFolder):
             return super()._landmarks_in(image_id, content, extension, info)
         label = PixelLabel(content)
         landmark_set = self._catalogue.sets.choose(label.names(), label.models(), info)
-        return landmark_set, label.landmarks(landmark_set, *info["size"])
+        if size := info.get("size"):
+            return landmark_set, label.landmarks(landmark_set, *size)
+        header = self.header(image_id)  # somebody has put the file there
+        return landmark_set, label.landmarks(landmark_set, header.height, header.width)
 
     def _refuse_removal(self) -> NoReturn:
         raise StudiesError("DICOMweb has no way to remove anything: remove it with the tools of the DICOM server.")

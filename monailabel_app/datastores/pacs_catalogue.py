@@ -257,6 +257,9 @@ class PacsCatalogue(Catalogue):
             self._lister.forget(image.place.series)
             raise
 
+    def _image_stamp(self, image_id: str, study: Study) -> str:  # noqa: ARG002
+        return ""  # a SOP instance never changes
+
     def _labelled_uids(self) -> set[str]:
         return {uid for uid, noted in self._index.read().objects.items() if FINAL in noted.labels}
 

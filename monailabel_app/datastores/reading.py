@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import io
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +121,10 @@ class StudiesReading(Annotations):
     def get_image_uri(self, image_id: str) -> str:
         """The path of the image's file; empty where there is no such image."""
         return "" if self._catalogue.find(image_id) is None else str(self._catalogue.image_path(image_id))
+
+    def stamps(self, images: Iterable[str]) -> dict[str, str]:
+        """What tells whether an image's file has been replaced, of those that are there; nothing is read or fetched."""
+        return self._catalogue.stamps(images)
 
     def get_image(self, image_id: str, params: Any = None) -> io.BytesIO | None:  # noqa: ARG002
         """The content of the image's file; None where there is no such image."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
@@ -21,6 +22,8 @@ Annotator = Annotated[User, Depends(RBAC(settings.MONAI_LABEL_AUTH_ROLE_ANNOTATO
 _handing_out = threading.Lock()
 """Two annotators who ask in the same moment get two radiographs."""
 MOST = 1000
+ATTEMPTS = 10
+"""So many times another server may be quicker."""
 
 
 @router.get("/", summary="How labelling goes on")
@@ -88,15 +91,35 @@ def next_sample(request: Request, strategy: str, user: Person, params: dict[str,
     """
     app = request.app.state.farnet
     given = params or {}
+    studies = app.datastore()
     with _handing_out:
-        found = app.next_sample({**given, "strategy": strategy})
-        if "id" not in found:
-            return dict(found)
-        studies = app.datastore()
-        handed = studies.notes(found["id"]).get("strategy")
-        entry = {strategy: {"ts": round(time.time(), 3), "client_id": _who(user, given) or user.username}}
-        studies.note(found["id"], strategy={**(handed if isinstance(handed, dict) else {}), **entry})
+        for _ in range(ATTEMPTS):
+            _, before = studies.unlabeled_notes()
+            found = app.next_sample({**given, "strategy": strategy})
+            if "id" not in found:
+                return dict(found)
+            if hand_out(studies, found["id"], before, strategy, _who(user, given) or user.username):
+                break
     return {**studies.get_image_info(found["id"]), **found}
+
+
+def hand_out(studies: Any, image: str, before: Mapping[str, Mapping[str, Any]], strategy: str, who: str) -> bool:
+    """Note that somebody works on an image; False where another server of these studies was quicker.
+
+    Args:
+        studies: the datastore.
+        image: which.
+        before: what was noted about images when this one was chosen.
+        strategy: that has chosen it.
+        who: asked for it.
+    """
+    with studies.transaction():
+        handed = studies.notes(image).get("strategy")
+        if handed != before.get(image, {}).get("strategy"):
+            return False
+        entry = {strategy: {"ts": round(time.time(), 3), "client_id": who}}
+        studies.note(image, strategy={**(handed if isinstance(handed, dict) else {}), **entry})
+    return True
 
 
 def _who(user: User, params: dict[str, Any]) -> str:

@@ -7,6 +7,9 @@ import pytest
 
 from lib.activelearning import DESCRIPTIONS, NEED_SCORES, Decision, DecisionError, Known, NextSample, Score, Worklist
 from lib.activelearning.worklist import WORKING_S
+from lib.landmarks import LandmarkSet
+from monailabel_app.datastores import StudiesFolder
+from monailabel_app.routes.activelearning import hand_out
 from tests.tiny import phantom_folder
 
 
@@ -134,3 +137,34 @@ def test_no_radiographs_at_all(tmp_path):
     studies.remove_image(studies.list_images()[0])
     assert strategy("hybrid", studies)({}, studies) is None
     assert Worklist.of(studies).end() == "There are no radiographs yet."
+
+
+@pytest.mark.parametrize("name", NEED_SCORES)
+def test_it_says_why_the_order_is_random(name, studies):
+    left = studies.list_images()[:4]
+
+    def why(**known):
+        return NextSample(name, lambda _: Known({}, **known))({}, studies)["why"]
+
+    assert why() == "At random: there is no model yet that could say more."
+    assert why(model="m 1", unreadable=left[:3]) == "At random: m 1 is still looking at the radiographs."
+    assert (
+        why(model="m 1", unreadable=left)
+        == "At random: m 1 cannot read those that are left; the server's log says why."
+    )
+
+
+def test_two_servers_of_one_folder_hand_out_two_radiographs(studies):
+    other = StudiesFolder(studies.folder, {"farnet_demo": LandmarkSet.load("cephalometric_19")})
+    chooses = strategy("first", studies)
+    _, before = studies.unlabeled_notes()
+    image = chooses({}, studies)["id"]
+    assert hand_out(other, chooses({}, other)["id"], other.unlabeled_notes()[1], "first", "quicker")
+    assert not hand_out(studies, image, before, "first", "slower")
+    _, before = studies.unlabeled_notes()
+    again = chooses({}, studies)["id"]
+    assert again != image
+    assert hand_out(studies, again, before, "first", "slower")
+    assert studies.notes(image)["strategy"]["first"]["client_id"] == "quicker"
+    assert hand_out(other, again, other.unlabeled_notes()[1], "random", "both strategies stay")
+    assert set(studies.notes(again)["strategy"]) == {"first", "random"}

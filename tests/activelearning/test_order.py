@@ -80,13 +80,39 @@ def test_diversity_visits_every_cluster_before_any_twice():
     assert sorted(chosen // 8) == [1, 2, 3, 4]  # the first cluster has labels
 
 
+def test_diversity_takes_typical_ones_and_leaves_odd_ones_for_later():
+    features = np.concatenate([np.random.default_rng(0).normal(size=(39, 2)), [[30.0, -40.0]]])
+    candidates = Candidates([f"{number:02d}" for number in range(40)], np.ones(40), features, np.empty((0, 2)))
+    chosen = ORDERS["diversity"](candidates, 0, 3)
+    assert np.linalg.norm(features[chosen[0]] - np.median(features[:39], axis=0)) < 1.0
+    assert 39 in chosen  # it is like no other, but comes after those that stand for many
+
+
+def test_diversity_never_takes_a_copy_before_something_new():
+    features = np.repeat(np.random.default_rng(1).normal(size=(8, 5)), 4, axis=0)
+    candidates = Candidates([f"{number:02d}" for number in range(32)], np.ones(32), features, features[:1])
+    assert len({index // 4 for index in ORDERS["diversity"](candidates, 0, 7)} | {0}) == 8
+
+
+def test_nothing_is_known_of_how_sure_the_model_is():
+    candidates = made()
+    unknown = Candidates(candidates.images, np.full(40, np.nan), candidates.features, candidates.labelled)
+    assert ORDERS["hybrid"](unknown, 0, 9).tolist() == ORDERS["diversity"](unknown, 0, 9).tolist()
+
+
+def test_hybrid_looks_where_the_model_is_unsure():
+    features = np.random.default_rng(2).normal(size=(40, 2)) + np.repeat([[0.0, 0.0], [50.0, 0.0]], 20, axis=0)
+    unsureness = np.repeat([0.1, 1.0], 20)
+    candidates = Candidates([f"{number:02d}" for number in range(40)], unsureness, features, features[[0, 20]])
+    assert min(ORDERS["hybrid"](candidates, 0, 5)) >= 20  # both clusters have a label
+
+
 def test_hybrid_is_as_diverse_but_takes_unsure_ones():
     features = np.repeat(np.arange(20.0), 2)[:, None]  # pairs of alike images, one of each pair unsure
     unsureness = np.tile([0.0, 1.0], 20)
     candidates = Candidates([f"{number:02d}" for number in range(40)], unsureness, features, features[:1])
     chosen = ORDERS["hybrid"](candidates, 0, 5)
     assert set(unsureness[chosen]) == {1.0}
-    farthest, between = features[chosen[:2], 0]
-    assert farthest == 19.0
-    assert between in (9.0, 10.0)
+    assert 11 <= features[chosen[0], 0] <= 15  # the middle of what lies apart from the label
+    assert np.diff(np.sort(features[chosen, 0])).min() >= 2
     assert len(ORDERS["hybrid"](candidates, 0, 40)) == 40

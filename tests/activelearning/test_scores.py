@@ -1,5 +1,6 @@
 """Scores on disk: they survive a kill, and die with the version that they are of."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -56,7 +57,42 @@ def test_scores_die_with_their_version(tmp_path):
     assert file.scores(other) == {}
     file.add(other, "b", Score(2.0, np.zeros(2, np.float32)))
     assert list(file.scores(other)) == ["b"]
+    assert list(file.scores(card)) == ["a"]  # another server may serve it
+    assert (file.has_others(card), file.has_others(other)) == (True, True)
+
+
+def test_scores_of_old_versions_go(tmp_path, monkeypatch):
+    card = tiny_config(tmp_path).card()
+    file = ScoreFile(tmp_path, "m")
+    file.add(card, "a", Score(1.0, np.zeros(2, np.float32)))
+    ScoreFile(tmp_path, "m.x").add(card, "a", Score(1.0, np.zeros(2, np.float32)))
+    monkeypatch.setattr("lib.activelearning.scores.KEEP_S", -1)
+    file.add(card.model_copy(update={"version": "later"}), "b", Score(2.0, np.zeros(2, np.float32)))
     assert file.scores(card) == {}
+    assert not file.has_others(card.model_copy(update={"version": "later"}))
+    assert list(ScoreFile(tmp_path, "m.x").scores(card)) == ["a"]  # another model's
+
+
+def test_a_second_opinion_of_the_image_before_is_not_kept(tmp_path):
+    card = tiny_config(tmp_path).card()
+    file = ScoreFile(tmp_path, "m")
+    file.add(card, "a", Score(1.0, np.zeros(2, np.float32), 0.5, "before"))
+    file.add(card, "a", Score(2.0, np.zeros(2, np.float32), stamp="now"))
+    assert (file.scores(card)["a"].disagreement, file.scores(card)["a"].stamp) == (None, "now")
+
+
+def test_an_image_that_has_been_replaced_is_looked_at_again(tmp_path, studies):
+    _, scoring = made(tmp_path, studies)
+    assert len(list(scoring.run(studies, "cpu"))) == 4
+    one, other, *_ = studies.list_images()
+    before = scoring.scores(studies)
+    shutil.copyfile(studies.get_image_uri(other), studies.get_image_uri(one))
+    assert scoring.missing(studies) == [one]
+    assert one not in scoring.scores(studies)
+    assert list(scoring.run(studies, "cpu")) == [one]
+    after = scoring.scores(studies)
+    assert after[one].unsureness == pytest.approx(before[other].unsureness, rel=1e-4)
+    assert after[other] is not None
 
 
 @pytest.mark.parametrize("cut", [1, 10, 60])
@@ -65,7 +101,7 @@ def test_what_a_kill_has_cut_off_costs_one_score(tmp_path, cut):
     file = ScoreFile(tmp_path, "m")
     for image in ("a", "b"):
         file.add(card, image, Score(1.0, np.zeros(9, np.float32)))
-    file.path.write_bytes(file.path.read_bytes()[:-cut])
+    file.path(card).write_bytes(file.path(card).read_bytes()[:-cut])
     again = ScoreFile(tmp_path, "m")
     assert set(again.scores(card)) in ({"a"}, {"a", "b"})
     again.add(card, "c", Score(1.0, np.zeros(9, np.float32)))
@@ -75,8 +111,8 @@ def test_what_a_kill_has_cut_off_costs_one_score(tmp_path, cut):
 def test_damage_is_as_good_as_no_score(tmp_path):
     card = tiny_config(tmp_path).card()
     file = ScoreFile(tmp_path, "m")
-    file.path.parent.mkdir()
-    file.path.write_bytes(b"\xff\xfe nothing")
+    file.folder.mkdir()
+    file.path(card).write_bytes(b"\xff\xfe nothing")
     assert file.scores(card) == {}
     file.add(card, "a", Score(1.0, np.zeros(2, np.float32)))
     assert list(ScoreFile(tmp_path, "m").scores(card)) == ["a"]
@@ -201,6 +237,9 @@ def test_the_part_of_an_archive_stays_when_images_come(tmp_path, studies):
             return self.images
 
         get_unlabeled_images = list_images
+
+        def stamps(self, images):
+            return dict.fromkeys(images, "")
 
     before, after = (set(scoring.missing(Archive(count))) for count in (100, 101))
     assert len(before) == len(after) == 20

@@ -5,7 +5,15 @@ import json
 import pytest
 import torch
 
-from lib.checkpoints import HeldOutErrors, TrainingData, VersionError, compare_versions, describe_version
+from lib.checkpoints import (
+    HeldOutErrors,
+    TrainingData,
+    VersionError,
+    compare_versions,
+    describe_version,
+    with_trust,
+)
+from lib.confidence import Trust
 from tests.checkpoints.conftest import SET
 
 FIRST = HeldOutErrors(
@@ -151,6 +159,16 @@ def test_description(two):
     assert (told["parent"], told["data_hash"]) == ("shipped_1", "h1")
     json.dumps(told, allow_nan=False)
     assert describe_version(second)["held_out"] is None
+    assert (told["trust"]["calibrated"], told["trust"]["patients"]) == (False, 0)
+
+
+def test_the_calibration_is_told_and_compared(two):
+    first, second = two({}, {})
+    assert compare_versions(first, second)["trust"] == {}
+    second.path.write_bytes(with_trust(second.path, Trust(note="Not calibrated: so it is.")))
+    assert describe_version(second)["trust"]["note"] == "Not calibrated: so it is."
+    told = compare_versions(first, second)["trust"]
+    assert told == {"note": {"first": Trust().note, "second": "Not calibrated: so it is."}}
 
 
 def test_a_damaged_version_cannot_be_compared(two, versions):

@@ -104,6 +104,7 @@ def test_show(folder):
         "2 radiographs of 2 patients, held out 2 of 1; hash abcabcabcabc",
         "seed 1, learning_rate 0.001",
         "val_sdr_2mm 0.755, val_mre_px 4.321, val_mre_mm 0.8",
+        "  confidence  The model has not been calibrated",
         "published  shipped_1   Published: better on 2 images.",
     ):
         assert words in done.out

@@ -91,7 +91,7 @@ def test_labelling_from_the_first_to_the_last(own):
 
 def test_asking_often_scores_once(own):
     wait_for_scores(own)
-    file = own.studies / ".farnet_scores" / "farnet_demo.jsonl"
+    (file,) = (own.studies / ".farnet_scores").glob("farnet_demo.*.jsonl")
     before = file.read_bytes()
     for _ in range(5):
         ask(own, "hybrid")

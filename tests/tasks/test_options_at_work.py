@@ -29,7 +29,7 @@ def plain(tmp_path_factory, studies):
 def test_a_compiled_network_trains_the_same(tmp_path, studies, plain):
     config = tiny_config(tmp_path, input_size="64x64")
     stats = config.train_task()({**SHORT, "max_epochs": 2, "compile": True}, studies)
-    assert stats["notes"] == []
+    assert not [note for note in stats["notes"] if "compiled" in note]
     assert loss_of(config) == pytest.approx(loss_of(plain), rel=0.02)
     assert load_model(config.published)[0].state_dict().keys() == load_model(plain.published)[0].state_dict().keys()
 

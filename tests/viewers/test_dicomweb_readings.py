@@ -2,6 +2,7 @@
 
 import pytest
 
+from monailabel_app.datastores.pacs import PacsAwayError
 from tests.tiny import CEPH
 from tests.viewers.dicoms import save_radiograph
 
@@ -64,3 +65,16 @@ def test_a_reading_is_a_report(orthanc, opened, image, label):
     assert len(orthanc.reports()) == 2
     assert told(studies, image) == [("ada", 1, 11.0), ("bob", 1, 12.0)]
     assert studies.landmarks(image)[0].x == 12.0
+
+
+def test_a_reading_that_was_put_there_by_hand_waits_for_the_server(orthanc, opened, image, label):
+    """Regression: one in pixels was a KeyError, and one of an image that could not be fetched counted as damaged."""
+    studies = opened(orthanc)
+    folder = studies.folder / "labels" / "annotators" / "ada" / "1"
+    folder.mkdir(parents=True)
+    label(11.0).rename(folder / f"{image}.json")
+    orthanc.kill()
+    with pytest.raises(PacsAwayError, match="does not answer"):
+        studies.annotations(image)
+    orthanc.start()
+    assert told(studies, image) == [("ada", 1, 11.0)]
