@@ -38,6 +38,7 @@ from apart import apart  # noqa: E402 - beside this script
 
 from lib.activelearning.order import ORDERS, Candidates  # noqa: E402 - the project is no package
 from lib.datasets import read_aasce, read_isbi2015  # noqa: E402
+from lib.datasets.aasce import VERTEBRAE  # noqa: E402
 from lib.datasets.studies import Study  # noqa: E402
 from lib.formats import json_text, write_atomic  # noqa: E402
 from lib.heatmaps import HeatmapCodec, examine  # noqa: E402
@@ -84,9 +85,16 @@ class Subject:
         return HeatmapCodec(self.sigma)
 
 
+def vertebral_centres() -> LandmarkSet:
+    """The middles of the vertebral bodies: a quarter of the heat maps, for so many trainings."""
+    landmarks = [{"name": name, "abbreviation": name, "definition": f"Middle of {name}."} for name in VERTEBRAE]
+    known = {"name": "vertebral_centres", "title": "Vertebral centres", "input_size": (192, 64), "mirror": True}
+    return LandmarkSet.model_validate({**known, "landmarks": landmarks})
+
+
 SUBJECTS = {
     "cephalograms": Subject(LandmarkSet.load("cephalometric_19"), (160, 128), 3.0, "mm"),
-    "spines": Subject(LandmarkSet.load("spine_68"), (192, 64), 2.0, "% of the diagonal"),
+    "spines": Subject(vertebral_centres(), (192, 64), 3.0, "% of the diagonal"),
 }
 
 
@@ -283,6 +291,8 @@ def decoded(study: Study, fit: Compose, options: Any) -> dict[str, Any]:
     """A sample as the network takes it, and what judges a prediction of it."""
     assert study.landmarks is not None  # noqa: S101 - for the type checker
     truth = torch.from_numpy(study.landmarks.points()).float()
+    if options.subject == "spines":
+        truth = truth.reshape(-1, 4, 2).mean(dim=1)
     sample = fit({"id": study.name, "image": str(study.image), "label": truth.numpy()})
     size = (sample["header"].height, sample["header"].width)
     unit = options.pixel_spacing if options.subject == "cephalograms" else 100.0 / float(np.hypot(*size))

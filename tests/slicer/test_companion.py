@@ -106,6 +106,8 @@ def test_the_whole_round_trip_from_our_panel(companion, unlabelled, monkeypatch)
     assert panel.table.rowCount() == len(CEPH)
     worst = session.current
     assert worst == panel.table.item(0, 0).text()
+    assert panel.hint.text() == session.node.GetAttribute(lists.TRUST)
+    assert "alibrated" in panel.hint.text()
     decisions.put(session.node, CEPH.index(worst), (60.25, 70.5))
     panel.submit_button.click()
     assert told(companion) == [SAVED]
@@ -314,25 +316,27 @@ def test_setting_aside_goes_through_the_extensions_own_client(companion, undecid
     assert first == companion.image_id
     of_names, again = "In the order of their names.", "It was handed out a while ago, and nothing else is left."
     assert extension.said_of_sample in (of_names, again)  # other tests of this server may have been handed all
-    assert extension.decide("reject", "unscharf, verdreht – 不清楚") == ""
+    assert extension.decide(first, "reject", "unscharf, verdreht – 不清楚") == ""
     companion.next_sample("first")
     second = extension.image
     assert second != first
-    assert extension.decide("defer", "") == ""
+    assert extension.decide(second, "defer", "") == ""
     seen = undecided.get("/activelearning/")
     assert seen["rejected"][first]["reason"] == "unscharf, verdreht – 不清楚"
     assert seen["rejected"][first]["by"] == companion.widget.logic.client_id
     assert seen["deferred"] == [second]
     assert {kind for kind, _ in told(companion)} == {"question"}  # of the scene that is closed
+    assert extension.decide(first, "none", "") == ""
+    assert first not in undecided.get("/activelearning/")["rejected"]
 
 
 def test_the_servers_refusal_of_setting_aside_is_a_sentence(companion, undecided):
     companion.connect(undecided.url)
     companion.next_sample("first")
-    refused = StockExtension().decide("reject", " ")
+    refused = StockExtension().decide(companion.image_id, "reject", " ")
     assert refused == "The radiograph was not set aside: Say why the radiograph is rejected: 'reason' is empty."
     companion.connect("http://127.0.0.1:9")
-    assert StockExtension().decide("defer", "").startswith("The radiograph was not set aside: ")
+    assert StockExtension().decide("001", "defer", "").startswith("The radiograph was not set aside: ")
 
 
 def test_a_clean_end(companion, unlabelled, capfd):

@@ -52,7 +52,8 @@ class Extension:
         self.asked.append([row.status_text() for row in lists.rows_of(node)])
         return self.takes
 
-    def decide(self, decision, reason):
+    def decide(self, image, decision, reason):
+        assert image
         self.asked.append((decision, reason))
         return self.refusal
 
@@ -337,6 +338,33 @@ def test_later_goes_on_to_the_next(panel):
     assert panel.stock.asked == [("defer", ""), "next_sample"]
     assert panel.samples.why.text() == "It is unlike the others."
     assert panel.samples.why.isVisible()
+
+
+def test_setting_aside_is_taken_back(panel, monkeypatch):
+    errors = []
+    monkeypatch.setattr(slicer.util, "errorDisplay", lambda text, **_: errors.append(text), raising=False)
+    panel.refresh()
+    assert not panel.samples.back.isVisible()
+    image = panel.stock.image
+    click(panel, "Later")
+    back = f"Take back: {image} is to be annotated"
+    panel.stock.refusal = "That was not taken back: the server answers 500."
+    click(panel, back)
+    assert errors == [panel.stock.refusal]
+    assert panel.samples.back.isVisible()
+    panel.stock.refusal = ""
+    click(panel, back)
+    assert panel.stock.asked[-1] == ("none", "")
+    assert not panel.samples.back.isVisible()
+
+
+def test_what_the_model_says_of_the_whole_is_shown(panel, filled):
+    panel.refresh()
+    assert not panel.hint.isVisible()
+    filled.session.node.SetAttribute("FARNet.Trust", "Landmarks seem to have changed places: look at their order.")
+    panel.refresh()
+    assert panel.hint.text().startswith("Landmarks seem to have changed places")
+    assert panel.hint.isVisible()
 
 
 def test_a_rejection_wants_a_reason(panel):

@@ -10,6 +10,7 @@ import qt
 MOST_LETTERS = 500
 NEXT_HELP = "Open the next radiograph"
 LATER_HELP = "Set this radiograph aside for another day, and open the next"
+BACK_HELP = "The radiograph that was set aside last comes again"
 REJECT_HELP = "It is not to be annotated; say why, and open the next"
 
 
@@ -20,10 +21,21 @@ class SampleRow:
         layout: gets them.
         forward: called for the next radiograph.
         decided: called with ``"defer"`` or ``"reject"``, and the reason.
+        regretted: called to take the last decision back.
+
+    Attributes:
+        aside: the radiograph that was set aside last; empty where there is none.
     """
 
-    def __init__(self, layout: Any, forward: Callable[[], object], decided: Callable[[str, str], object]) -> None:
+    def __init__(
+        self,
+        layout: Any,
+        forward: Callable[[], object],
+        decided: Callable[[str, str], object],
+        regretted: Callable[[], object],
+    ) -> None:
         self._decided = decided
+        self.aside = ""
         self._asking = False
         row = qt.QHBoxLayout()
         layout.addLayout(row)
@@ -40,6 +52,7 @@ class SampleRow:
         self.reason.returnPressed.connect(lambda: self._reject())
         inner.addWidget(self.reason, 1)
         self.confirm = _button(inner, "Reject", "Nobody will be asked to annotate it", self._reject)
+        self.back = _button(layout, "", BACK_HELP, regretted)
         self.why = qt.QLabel()
         self.why.setWordWrap(True)
         layout.addWidget(self.why)
@@ -60,6 +73,9 @@ class SampleRow:
             button.setEnabled(ready and at_hand)
         if not at_hand:
             self._ask(False)
+        self.back.setText(f"Take back: {self.aside} is to be annotated")
+        self.back.setVisible(bool(self.aside))
+        self.back.setEnabled(ready)
         self.why.setText(why)
         self.why.setVisible(bool(why))
 

@@ -17,6 +17,7 @@ def set_aside(widget: Any, image: str, decision: str, reason: str) -> str:
         decision: ``defer``, ``reject`` or, to take that back, ``none``.
         reason: why.
     """
+    failed = "That was not taken back" if decision == "none" else "The radiograph was not set aside"
     selector = f"/activelearning/decision?image={quote_plus(image)}"
     try:
         widget.updateServerSettings()
@@ -25,8 +26,8 @@ def set_aside(widget: Any, image: str, decision: str, reason: str) -> str:
         body = client._update_client_id({"decision": decision, "reason": reason})
         status, answer, *_ = send("PUT", client.get_server_url(), selector, body, client._headers)
     except Exception as error:  # noqa: BLE001  the client raises bare exceptions; the annotator must see the sentence
-        return f"The radiograph was not set aside: {getattr(error, 'msg', error)}"
-    return "" if status == 200 else f"The radiograph was not set aside: {_detail(answer, status)}"
+        return f"{failed}: {getattr(error, 'msg', error)}"
+    return "" if status == 200 else f"{failed}: {_detail(answer, status)}"
 
 
 def _detail(answer: Any, status: int) -> str:

@@ -19,12 +19,14 @@ import slicer
 
 from FARNetLandmarksLib import decisions, lists, submission
 from FARNetLandmarksLib.review import listed
+from FARNetLandmarksLib.trust import whole_text
 
 TITLE = "FARNet Landmarks"
 _ORIGINAL = "farnet_original"
 
 _WRAPPED = {
     "MONAILabelWidget.updateSegmentationMask": ("self", "in_file", "labels"),
+    "MONAILabelLogic.infer": ("self", "model", "image_in", "params"),
     "MONAILabelLogic.next_sample": ("self", "strategy", "params"),
     "MONAILabelLogic.save_label": ("self", "image_in", "label_in", "params"),
 }
@@ -76,7 +78,7 @@ def install(plugin: Any, sample_data: Any) -> str:
             f"The MONAI Label extension has changed ({'; '.join(found)}): landmarks can be looked at, but this "
             f"version of {TITLE} cannot submit them. Install a newer {TITLE}."
         )
-    around: tuple[Callable[..., Any], ...] = (_show_result, _note_sample, submission.save_label)
+    around: tuple[Callable[..., Any], ...] = (_show_result, _note_trust, _note_sample, submission.save_label)
     for name, function in zip(_WRAPPED, around):
         _wrap(*_owner_of(plugin, name), function)
     _wrap(sample_data.SampleDataLogic, "loadNode", _load_node)
@@ -132,12 +134,24 @@ def _watch(scene: Any) -> None:
 def _scene_closed(*_: Any) -> None:
     """The extension's panel forgets the scene's settings, and finds them again only while it is in front itself."""
     _sample.clear()
+    _trusts.clear()
     widget = getattr(slicer.modules, "MONAILabelWidget", None)
     if widget is not None and getattr(widget, "_parameterNode", True) is None:
         widget.initializeParameterNode()
 
 
 # --- a prediction arrives ------------------------------------------------------------------------------------------
+
+_trusts: dict[str, str] = {}
+"""What the server says of the last prediction as a whole, by the file that it has come in."""
+
+
+def _note_trust(original: Any, self: Any, *args: Any, **kwargs: Any) -> Any:
+    answer = original(self, *args, **kwargs)
+    file, params = answer
+    _trusts.clear()
+    _trusts[str(file)] = whole_text(params.get("trust") if isinstance(params, dict) else None)
+    return answer
 
 
 def _show_result(original: Any, self: Any, in_file: Any, labels: Any, *args: Any, **kwargs: Any) -> Any:
@@ -160,6 +174,7 @@ def _replace(self: Any, old: Any, in_file: str, *, keep: bool) -> None:
     node = slicer.util.loadMarkups(in_file)
     image = (self.current_sample or {}).get("id") or _sample.get("id", "")
     fetched = image == _sample.get("id") or not (self.current_sample or {}).get("session")
+    node.SetAttribute(lists.TRUST, _trusts.pop(in_file, "") or None)
     lists.adopt(node, self._volumeNode, str(image), on_server=fetched)
     fault = lists.geometry_fault(node)
     decisions.take_over_edits(decided, node)

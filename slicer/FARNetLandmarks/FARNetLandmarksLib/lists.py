@@ -24,6 +24,8 @@ ON_SERVER = "FARNet.OnServer"
 """Attribute of a list whose radiograph came from the server, so that its id can be no other image of the same name."""
 MODEL = "FARNet.Model"
 """Attribute of a list that no model has predicted: the model whose landmarks are placed."""
+TRUST = "FARNet.Trust"
+"""Attribute of a list: what the model says of its prediction as a whole."""
 CHECKED = "FARNet.Checked"
 VOLUME_ROLE = "farnetVolume"
 ADOPTED_EVENT = vtk.vtkCommand.UserEvent + 68037

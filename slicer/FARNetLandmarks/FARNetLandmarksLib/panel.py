@@ -14,6 +14,7 @@ import slicer
 
 from FARNetLandmarksLib.aside import SampleRow
 from FARNetLandmarksLib.bridge import TITLE
+from FARNetLandmarksLib.lists import TRUST
 from FARNetLandmarksLib.regions import show_region
 from FARNetLandmarksLib.review import submission_question, summary
 from FARNetLandmarksLib.session import ReviewSession
@@ -60,7 +61,7 @@ class LandmarkPanel:
         self.connect_button = self._button(row, "Connect", self.connect, "", "Ask the server of the MONAI Label module")
         self.server = qt.QLabel()
         row.addWidget(self.server, 1)
-        self.samples = SampleRow(layout, self.next_sample, self.set_aside)
+        self.samples = SampleRow(layout, self.next_sample, self.set_aside, self.take_back)
         row = qt.QHBoxLayout()
         layout.addLayout(row)
         self.run_button = self._button(row, "Predict", self.run, "", "Let the model chosen in MONAI Label predict")
@@ -71,6 +72,7 @@ class LandmarkPanel:
 
     def _build_table(self, layout: Any) -> None:
         self.count = _words(layout, "font-weight: bold")
+        self.hint = _words(layout, "color: #7a5c00")
         self.progress = qt.QProgressBar()
         self.progress.setTextVisible(False)
         self.progress.setMaximumHeight(8)
@@ -176,11 +178,22 @@ class LandmarkPanel:
 
     def set_aside(self, decision: str, reason: str) -> None:
         """Take the radiograph out of what is to be annotated, for now or for good, and open the next."""
-        fault = self.stock.decide(decision, reason)
+        image = self.stock.image
+        fault = self.stock.decide(image, decision, reason)
         if fault:
             slicer.util.errorDisplay(fault, windowTitle=TITLE)
         else:
+            self.samples.aside = image
             self.next_sample()
+
+    def take_back(self) -> None:
+        """The radiograph that was set aside last is to be annotated after all."""
+        fault = self.stock.decide(self.samples.aside, "none", "")
+        if fault:
+            slicer.util.errorDisplay(fault, windowTitle=TITLE)
+        else:
+            self.samples.aside = ""
+        self.refresh()
 
     def run(self) -> None:
         """Predict, and go to the landmark that needs it most."""
@@ -243,6 +256,9 @@ class LandmarkPanel:
             self._dress()
         self.server.setText(self.stock.server or "not connected: the address is set in the MONAI Label module")
         self.count.setText(summary(rows))
+        hint = "" if self.session.node is None else self.session.node.GetAttribute(TRUST) or ""
+        self.hint.setText(hint)
+        self.hint.setVisible(bool(hint))
         self.progress.setMaximum(max(len(rows), 1))
         self.progress.setValue(sum(not row.is_left for row in rows))
         self.landmarks.draw(rows, self.session.current)

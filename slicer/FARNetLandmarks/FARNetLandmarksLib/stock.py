@@ -86,14 +86,15 @@ class StockExtension:
         """Open the next radiograph."""
         self.widget.onNextSampleButton()
 
-    def decide(self, decision: str, reason: str) -> str:
-        """Set the radiograph at hand aside; empty, or a sentence that says why that could not be done.
+    def decide(self, image: str, decision: str, reason: str) -> str:
+        """Set a radiograph aside, or take that back; empty, or a sentence that says why that could not be done.
 
         Args:
-            decision: ``defer`` or ``reject``.
+            image: the radiograph's id.
+            decision: ``defer``, ``reject`` or ``none``.
             reason: why.
         """
-        return set_aside(self.widget, self.image, decision, reason)
+        return set_aside(self.widget, image, decision, reason)
 
     def run(self) -> None:
         """Let the chosen model predict."""

@@ -32,5 +32,18 @@ def trust_text(notes: Notes) -> str:
     return f"{told}; within the tolerance with a probability of {100 * confidence:.0f} %"
 
 
+def whole_text(trust: object) -> str:
+    """What an annotator should know of a prediction as a whole; empty where there is nothing to say.
+
+    Args:
+        trust: as the server sends it: ``note``, and ``shape`` with a ``note``.
+    """
+    if not isinstance(trust, dict):
+        return ""
+    shape = trust.get("shape")
+    notes = (shape.get("note") if isinstance(shape, dict) else "", trust.get("note"))
+    return " ".join(str(note) for note in notes if note)
+
+
 def _short(length: float) -> str:
     return f"{length:.1f}" if length < 9.95 else f"{length:.0f}"
