@@ -239,6 +239,11 @@ def test_setting_aside_goes_on_to_the_next_sample_and_tells_why_it(site):
     rejected = server.get("/activelearning/")["rejected"]
     assert {image: told["reason"] for image, told in rejected.items()} == {second: "blurred, as ever"}
     assert image_of(ohif) not in (second, site.images["square"])
+    leave(ohif, "take-back")
+    assert image_of(ohif) == second
+    assert server.get("/activelearning/")["rejected"] == {}
+    assert server.get("/activelearning/")["deferred"] == [site.images["square"]]  # only the last one
+    assert ohif.page.locator("[data-cy=farnet-take-back]").is_hidden()
 
 
 def test_a_clean_end(site):

@@ -15,16 +15,21 @@ export class Aside {
     this.reject = button('reject', 'Reject…', 'It is not to be annotated; say why, and open the next', () =>
       this.#ask(this.form.hidden),
     );
+    this.back = button('take-back', 'Take Back', 'Open the radiograph that was set aside last: it is to be annotated', () =>
+      session.takeBack(),
+    );
     this.form = this.#form();
   }
 
   draw() {
-    const { image, busy } = this.session;
+    const { image, busy, canTakeBack } = this.session;
     if (image !== this.#image) {
       this.#image = image;
       this.#ask(false);
     }
     this.later.disabled = this.reject.disabled = this.confirm.disabled = !image || busy;
+    this.back.hidden = !canTakeBack;
+    this.back.disabled = busy;
   }
 
   #form() {

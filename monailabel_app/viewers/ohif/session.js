@@ -3,7 +3,7 @@ import { Client } from './client.js';
 import { Label } from './label.js';
 import { isPlaced, submissionQuestion } from './review.js';
 import { Reviewing } from './reviewing.js';
-import { browserId, recall, rememberServer, tellNextPage, toldBefore } from './settings.js';
+import { browserId, keepAside, keptAside, recall, rememberServer, tellNextPage, toldBefore } from './settings.js';
 
 const UNSAVED = 'What you have decided on this radiograph has not been submitted.';
 
@@ -122,7 +122,28 @@ export class Session extends Reviewing {
     }
     return this.#wait('Setting aside', async () => {
       await this.client.decide(image, decision, reason, this.#asker);
+      keepAside({ image, page: window.location.href });
       await this.#openNext();
+    });
+  }
+
+  /** Whether an image was set aside in this tab, and that has not been taken back. */
+  get canTakeBack() {
+    return Boolean(keptAside());
+  }
+
+  /** Open the image that was set aside last again: it is to be annotated after all. */
+  takeBack() {
+    const aside = keptAside();
+    if (!aside || !this.#mayLeave()) {
+      return undefined;
+    }
+    return this.#wait('Taking back', async () => {
+      await this.client.decide(aside.image, 'none', '', this.#asker);
+      keepAside(null);
+      if (aside.image !== this.image) {
+        this.#open(aside.page);
+      }
     });
   }
 
@@ -154,8 +175,12 @@ export class Session extends Reviewing {
       initialSeriesInstanceUID: sample.SeriesInstanceUID,
       initialSOPInstanceUID: sample.SOPInstanceUID,
     });
+    this.#open(url);
+  }
+
+  #open(page) {
     this.leaving = true;
-    window.location.assign(url);
+    window.location.assign(page);
   }
 
   /** Do something that takes time and may fail, and tell the sentence. */

@@ -84,11 +84,7 @@ export function browserId() {
  * @param {string} sentence
  */
 export function tellNextPage(image, sentence) {
-  try {
-    window.sessionStorage.setItem(`${PREFIX}why`, JSON.stringify({ image, sentence }));
-  } catch {
-    // it is not told
-  }
+  keepInTab('why', { image, sentence });
 }
 
 /**
@@ -96,10 +92,35 @@ export function tellNextPage(image, sentence) {
  * @param {string | null} image
  */
 export function toldBefore(image) {
+  const told = keptInTab('why');
+  return told && told.image === image ? told.sentence : '';
+}
+
+/**
+ * Remember in this tab the image that was set aside last, and the page that shows it.
+ * @param {{image: string, page: string} | null} aside null where that was taken back.
+ */
+export function keepAside(aside) {
+  keepInTab('aside', aside);
+}
+
+/** @returns {{image: string, page: string} | null} what was kept by {@link keepAside}. */
+export function keptAside() {
+  return keptInTab('aside');
+}
+
+function keepInTab(name, value) {
   try {
-    const told = JSON.parse(window.sessionStorage.getItem(`${PREFIX}why`));
-    return told && told.image === image ? told.sentence : '';
+    window.sessionStorage.setItem(PREFIX + name, JSON.stringify(value));
   } catch {
-    return '';
+    // storage is switched off: the next page does not know
+  }
+}
+
+function keptInTab(name) {
+  try {
+    return JSON.parse(window.sessionStorage.getItem(PREFIX + name));
+  } catch {
+    return null;
   }
 }

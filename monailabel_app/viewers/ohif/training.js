@@ -32,7 +32,7 @@ export class Training {
       { aria: { label: 'Active learning' } },
       element('h3', {}, 'Active Learning'),
       this.strategy.field,
-      element('div', { className: 'farnet-buttons' }, this.next, this.aside.later, this.aside.reject),
+      element('div', { className: 'farnet-buttons' }, this.next, this.aside.later, this.aside.reject, this.aside.back),
       this.aside.form,
       this.why,
       element('div', { className: 'farnet-buttons' }, this.update),
