@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from lib.confidence.conformal import fewest_groups, group_weights, grouped_quantile
+from lib.confidence.conformal import Witnesses, fewest_groups
 from lib.confidence.ellipse import Shapes, mean_shapes, normalised, shape_norm
 from lib.confidence.error_model import ErrorModel
 
@@ -72,15 +72,15 @@ class Calibration(BaseModel):
 
     Lengths are shares of the file's diagonal, so that files of other sizes have errors of the same kind. The radius is
     split-conformal on errors relative to what is expected, cross-fitted: each patient's errors are compared with what
-    was expected without them.
+    was expected without them. Each landmark has factors of its own, see :class:`~lib.confidence.conformal.Witnesses`.
 
     Attributes:
         errors: features to error, up to a factor.
         shapes: of each landmark's usual errors: xx, xy, yy with determinant 1.
-        radius, ellipse: times the expected error, for :data:`COVERAGE`.
-        mean: times the expected error is the mean error.
-        ratios: quantiles of error over expected error at 0, 2, ..., 100 %.
-        check_above: expected errors from here on are to be checked.
+        radius, ellipse: of each landmark, times the expected error, for :data:`COVERAGE`.
+        mean: of each landmark, times the expected error is the mean error.
+        ratios: of each landmark, quantiles of error over expected error at 0, 2, ..., 100 %.
+        check_above: mean errors from here on are to be checked.
         patients, images: what it was fitted to.
         seen: of each landmark, how many labels; nothing is promised of one that had none.
     """
@@ -89,10 +89,10 @@ class Calibration(BaseModel):
 
     errors: ErrorModel
     shapes: tuple[tuple[float, float, float], ...]
-    radius: float
-    ellipse: float
-    mean: float
-    ratios: tuple[float, ...]
+    radius: tuple[float, ...]
+    ellipse: tuple[float, ...]
+    mean: tuple[float, ...]
+    ratios: tuple[tuple[float, ...], ...]
     check_above: float
     patients: Annotated[int, Field(ge=1)]
     images: int
@@ -100,13 +100,14 @@ class Calibration(BaseModel):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        numbers = (self.radius, self.ellipse, self.mean, self.check_above)
+        numbers = (*self.radius, *self.ellipse, *self.mean, self.check_above)
         if not all(math.isfinite(number) and 0 < number < _ABSURD for number in numbers):
             raise ValueError("its factors are not all positive")
-        if len(self.ratios) != len(_LEVELS) or not np.isfinite(self.ratios).all() or np.diff(self.ratios).min() < 0:
-            raise ValueError("its quantiles do not rise")
-        if {len(self.shapes), len(self.seen)} != {len(self.errors.offsets)}:
+        tables = (self.shapes, self.seen, self.radius, self.ellipse, self.mean, self.ratios)
+        if {len(table) for table in tables} != {len(self.errors.offsets)}:
             raise ValueError("its tables have other lengths")
+        if {len(row) for row in self.ratios} != {len(_LEVELS)} or not _rise(np.asarray(self.ratios)):
+            raise ValueError("its quantiles do not rise")
         if np.linalg.eigvalsh(Shapes.full(self.shapes)).min() <= 0:
             raise ValueError("its ellipses are none")
         return self
@@ -130,18 +131,17 @@ class Calibration(BaseModel):
         expected, form = _cross_fitted(features, maps, errors, groups)
         radial = np.linalg.norm(errors, axis=-1)
         known = ~np.isnan(radial)
-        of_each = np.repeat(groups, known.sum(axis=1)).tolist()
-        ratios = (radial / expected)[known]
-        weights = group_weights(of_each)
-        whole, shapes = ErrorModel.fit(features, radial), mean_shapes(errors)
+        circles = Witnesses.of_columns(radial / expected, groups)
+        ellipses = Witnesses.of_columns(shape_norm(errors, form) / expected, groups)
+        mean = np.array([circle.mean() for circle in circles])
         return cls(
-            errors=whole,
-            shapes=shapes,
-            radius=grouped_quantile(ratios, of_each, COVERAGE),
-            ellipse=grouped_quantile((shape_norm(errors, form) / expected)[known], of_each, COVERAGE),
-            mean=float(np.sum(weights * ratios)),
-            ratios=tuple(_weighted_quantiles(ratios, weights).tolist()),
-            check_above=float(np.quantile(expected[known], 1.0 - CHECK_SHARE)),
+            errors=ErrorModel.fit(features, radial),
+            shapes=mean_shapes(errors),
+            radius=tuple(circle.quantile(COVERAGE) for circle in circles),
+            ellipse=tuple(ellipse.quantile(COVERAGE) for ellipse in ellipses),
+            mean=tuple(mean.tolist()),
+            ratios=tuple(_rising(circle.quantiles(_LEVELS)) for circle in circles),
+            check_above=float(np.quantile((expected * mean)[known], 1.0 - CHECK_SHARE)),
             patients=number,
             seen=tuple(known.sum(axis=0).tolist()),
             images=len(usable),
@@ -155,12 +155,13 @@ class Calibration(BaseModel):
             maps: (N, 2, 2) as in :class:`HeldOutCase`.
         """
         scale = self.errors(features)
+        error = scale * self.mean
         form = normalised(Shapes.full(self.shapes), maps)
         return Expectation(
-            error=scale * self.mean,
+            error=error,
             radius=scale * self.radius,
             shapes=form * (scale * self.ellipse)[:, None, None] ** 2,
-            check=scale > self.check_above,
+            check=error > self.check_above,
         )
 
     def chance_within(self, features: FloatArray, distance: FloatArray) -> FloatArray:
@@ -168,8 +169,9 @@ class Calibration(BaseModel):
 
         Never quite 1: of one more patient than there were nothing is known.
         """
-        chance: FloatArray = np.interp(distance / self.errors(features), self.ratios, _LEVELS)
-        return chance * (self.patients / (self.patients + 1))
+        relative = distance / self.errors(features)
+        chance = [np.interp(value, row, _LEVELS) for value, row in zip(relative, self.ratios, strict=True)]
+        return np.asarray(chance, dtype=np.float64) * (self.patients / (self.patients + 1))
 
 
 _TABLES = ("features", "shapes", "errors")
@@ -190,9 +192,11 @@ def _cross_fitted(
     return expected, form
 
 
-def _weighted_quantiles(values: FloatArray, weights: FloatArray) -> FloatArray:
-    order = np.argsort(values)
-    reached = np.cumsum(weights[order]) - 0.5 * weights[order]
-    quantiles: FloatArray = np.interp(_LEVELS, reached, values[order])
+def _rising(quantiles: FloatArray) -> tuple[float, ...]:
     quantiles[0] = 0.0  # nobody can be sure to be off by at least something
-    return np.maximum.accumulate(quantiles + 1e-9 * np.arange(len(quantiles)))
+    rising: FloatArray = np.maximum.accumulate(quantiles + 1e-9 * np.arange(len(quantiles)))
+    return tuple(rising.tolist())
+
+
+def _rise(rows: FloatArray) -> bool:
+    return bool(np.isfinite(rows).all() and np.diff(rows, axis=1).min() >= 0)

@@ -4,41 +4,79 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.float64]
 
+SHARED = 20.0
+"""So many groups does the whole table count for beside a column's own: of 0, 5, 10, 20, 40 and only the whole table
+that with which the coverage of each landmark was nearest to 90 %, for hands and cephalograms and 15 to 90 patients.
+"""
+
 
 def fewest_groups(coverage: float) -> int:
-    """How many groups there must be before :func:`grouped_quantile` is finite."""
+    """How many groups there must be before :meth:`Witnesses.quantile` is finite."""
     return math.ceil(coverage / (1.0 - coverage) - 1e-9)
 
 
-def grouped_quantile(values: FloatArray, groups: Sequence[str], coverage: float) -> float:
-    """The value below which a new measurement, of a group that is not among these, lies with probability ``coverage``.
+@dataclass(frozen=True, slots=True, eq=False)
+class Witnesses:
+    """The measurements of one column of a table, and those of all columns, which say something of it too.
 
-    Each of the K groups weighs 1 / (K + 1), shared by its measurements, and as much weighs the group that is yet to
-    come, of which nothing is known. Lee, Barber and Willett, "Distribution-free inference with hierarchical data",
-    arXiv 2306.06342 (HCP).
+    Each group of the column weighs 1, shared by its measurements, and all columns together weigh :data:`SHARED`: a
+    column with few groups is judged like the others, one with many by its own.
 
     Args:
-        values: (n,) without NaN.
-        groups: the group of each.
-        coverage: 0 to 1.
-
-    Returns:
-        Infinity with fewer groups than :func:`fewest_groups`.
+        values: (n,) ascending.
+        weights: (n,) of each.
+        groups: how many there are in the table.
     """
-    if not len(values):
-        return math.inf
-    weights = group_weights(groups)
-    order = np.argsort(values)
-    number = len(set(groups))
-    reached = np.cumsum(weights[order]) * number / (number + 1)
-    enough = np.flatnonzero(reached >= coverage - 1e-12)
-    return float(values[order][enough[0]]) if len(enough) else math.inf
+
+    values: FloatArray
+    weights: FloatArray
+    groups: int
+
+    @classmethod
+    def of_columns(cls, table: FloatArray, groups: Sequence[str]) -> list[Self]:
+        """For each column of an (M, N) table, NaN where nothing was measured; ``groups`` are those of the M rows."""
+        names = np.asarray(groups)
+        known = ~np.isnan(table)
+        shared = table[known], SHARED * group_weights(np.broadcast_to(names[:, None], table.shape)[known].tolist())
+        made = []
+        for column, there in zip(table.T, known.T, strict=True):
+            own = group_weights(names[there].tolist()) * len(set(names[there]))
+            values, weights = np.concatenate([column[there], shared[0]]), np.concatenate([own, shared[1]])
+            order = np.argsort(values, kind="stable")
+            made.append(cls(values[order], weights[order], len(set(names[known.any(axis=1)]))))
+        return made
+
+    def quantile(self, coverage: float) -> float:
+        """The value below which a new measurement of the column, of a new group, lies with probability ``coverage``.
+
+        The group that is yet to come, of which nothing is known, weighs as much as one of those that are there: Lee,
+        Barber and Willett, "Distribution-free inference with hierarchical data", arXiv 2306.06342 (HCP), which this is
+        for a table of one column. With several, one column's large errors are not paid for by the others.
+
+        Returns:
+            Infinity with fewer groups than :func:`fewest_groups`.
+        """
+        reached = np.cumsum(self.weights) / self.weights.sum() * (self.groups / (self.groups + 1))
+        enough = np.flatnonzero(reached >= coverage - 1e-12)
+        return float(self.values[enough[0]]) if len(enough) else math.inf
+
+    def mean(self) -> float:
+        """By weight."""
+        return float(self.values @ self.weights / self.weights.sum())
+
+    def quantiles(self, levels: FloatArray) -> FloatArray:
+        """At several levels, by linear interpolation."""
+        reached = (np.cumsum(self.weights) - 0.5 * self.weights) / self.weights.sum()
+        quantiles: FloatArray = np.interp(levels, reached, self.values)
+        return quantiles
 
 
 def group_weights(groups: Sequence[str]) -> FloatArray:

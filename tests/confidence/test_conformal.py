@@ -5,7 +5,13 @@ import math
 import numpy as np
 import pytest
 
-from lib.confidence.conformal import fewest_groups, group_weights, grouped_quantile
+from lib.confidence.conformal import SHARED, Witnesses, fewest_groups, group_weights
+
+
+def grouped_quantile(values, groups, coverage):
+    """Of a table of one column."""
+    (witnesses,) = Witnesses.of_columns(values[:, None], groups)
+    return witnesses.quantile(coverage)
 
 
 def test_by_hand():
@@ -20,7 +26,6 @@ def test_by_hand():
         4.0,
     ]
     assert grouped_quantile(values, groups, 0.76) == math.inf
-    assert grouped_quantile(np.empty(0), [], 0.5) == math.inf
 
 
 def test_each_group_counts_alike():
@@ -59,3 +64,36 @@ def test_new_patients_are_covered_although_their_landmarks_go_together(patients)
         limit = grouped_quantile(errors(patients).ravel(), groups.tolist(), 0.9)
         covered.append((errors(20) <= limit).mean())
     assert 0.89 < np.mean(covered) < 0.97
+
+
+def test_a_column_and_what_it_shares_by_hand():
+    table = np.array([[1.0, 10.0], [np.nan, 20.0], [3.0, 30.0]])
+    first, second = Witnesses.of_columns(table, ["a", "b", "c"])
+    # the whole table: a and c weigh a third each, by halves; b a third, all in one
+    np.testing.assert_allclose(first.values, [1, 1, 3, 3, 10, 20, 30])
+    sixth = SHARED / 6
+    np.testing.assert_allclose(sorted(first.weights), sorted([1, sixth, 1, sixth, sixth, 2 * sixth, sixth]))
+    np.testing.assert_allclose(second.weights.sum(), 3 + SHARED)
+    assert second.mean() == pytest.approx((60 + sixth * (1 + 3 + 10 + 30) + 2 * sixth * 20) / (3 + SHARED))
+    assert first.groups == second.groups == 3
+    np.testing.assert_allclose(first.quantiles(np.array([0.0, 1.0])), [1.0, 30.0])
+
+
+@pytest.mark.parametrize("patients", [15, 45, 90])
+def test_one_landmark_that_goes_astray_is_not_paid_for_by_the_others(patients):
+    """Regression: a common factor covered 64 % of one landmark's errors and 99 % of another's."""
+    rng = np.random.default_rng(patients)
+
+    def errors(count):
+        found = np.abs(rng.normal(size=(count, 10)))
+        astray = rng.uniform(size=count) < 0.3
+        found[astray, 0] *= 20.0
+        return found
+
+    covered = []
+    for _ in range(100):
+        witnesses = Witnesses.of_columns(errors(patients), [str(number) for number in range(patients)])
+        covered.append((errors(100) <= [column.quantile(0.9) for column in witnesses]).mean(axis=0))
+    mean = np.mean(covered, axis=0)
+    assert mean.mean() > 0.9
+    assert mean.min() > (0.85 if patients > 15 else 0.7)  # with few patients it is judged like the others
