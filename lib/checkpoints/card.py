@@ -19,6 +19,7 @@ class TrainingData(BaseModel):
         train: fingerprint of each image that it learnt from, see :mod:`lib.radiographs.fingerprint`.
         held_out: fingerprint of each image that it was measured on.
         train_patients, held_out_patients: how many groups of images these are.
+        complete: ``train`` names all; False where the model goes on from one whose file does not say.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -28,6 +29,7 @@ class TrainingData(BaseModel):
     held_out: tuple[str, ...]
     train_patients: int
     held_out_patients: int
+    complete: bool = True
 
 
 class ModelCard(BaseModel):
@@ -79,6 +81,11 @@ class ModelCard(BaseModel):
     def _usable_size(cls, input_size: tuple[int, int]) -> tuple[int, int]:
         check_input_size(*input_size)
         return input_size
+
+    @property
+    def names_all_learnt(self) -> bool:
+        """Whether ``data`` tells every image that the weights have learnt from."""
+        return self.data is not None and self.data.complete
 
     def codec(self) -> HeatmapCodec:
         """The codec of the fine heat maps."""

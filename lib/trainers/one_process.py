@@ -131,7 +131,7 @@ class RunInProcess:
             update={
                 "version": plan.run,
                 "training": {**plan.options.model_dump(mode="json", exclude={"resume"}), **told},
-                "data": plan.data(origin.learnt_before),
+                "data": plan.data(origin.learnt_before, complete=origin.all_known),
                 "parent": origin.parent,
                 "code": code_version(),
             }

@@ -38,7 +38,7 @@ class Origin(BaseModel):
         """The origin of a run that begins."""
         before = parent.data.train if parent is not None and parent.data is not None else ()
         version = None if parent is None else parent.version
-        all_known = parent is None or parent.data is not None
+        all_known = parent is None or parent.names_all_learnt
         return cls(told=told, parent=version, learnt_before=before, all_known=all_known, network=network_of(card))
 
     def write(self, folder: Path) -> None:

@@ -85,14 +85,15 @@ class RunPlan:
         """The same run from where it is, with other options."""
         return replace(self, options=options, resumed=(self.folder / STATE_FILE).is_file(), note=note)
 
-    def data(self, learnt_before: Iterable[str] = ()) -> TrainingData:
-        """For the model's card; with what the model that it goes on from has learnt from."""
+    def data(self, learnt_before: Iterable[str] = (), *, complete: bool = True) -> TrainingData:
+        """For the model's card; with what the model that it goes on from has learnt from, and whether that is all."""
         return TrainingData(
             hash=self.data_hash,
             train=tuple(sorted({self.fingerprints[sample["id"]] for sample in self.train} | set(learnt_before))),
             held_out=tuple(sorted({self.fingerprints[sample["id"]] for sample in self.held_out})),
             train_patients=self.patients(self.train),
             held_out_patients=self.patients(self.held_out),
+            complete=complete,
         )
 
     def patients(self, part: Sequence[Mapping[str, Any]]) -> int:

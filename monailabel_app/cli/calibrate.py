@@ -51,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
     task = config.infer_task()
     card, path = task.card(), config.current
     assert path is not None  # noqa: S101 - for the type checker: its card has just been read
-    if card.data is None and not options.none_learnt:
+    if not card.names_all_learnt and not options.none_learnt:
         raise UsageError(
             f"The file of {card.model} {card.version} does not say which radiographs it has learnt from: errors on "
             "these would be too small. If none of yours is among them, say --none-learnt."
