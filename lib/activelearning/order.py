@@ -7,6 +7,7 @@ input and seed always give the same order.
 from __future__ import annotations
 
 import hashlib
+import heapq
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -108,13 +109,21 @@ def _covering(candidates: Candidates, weights: FloatArray, count: int) -> Order:
     nearest = np.full(len(by_name), apart.max())
     if len(labelled):
         nearest = _distances(features, labelled).min(axis=1)
+
+    def gain(index: int) -> float:
+        return float(shares @ np.maximum(nearest - apart[index], 0.0)) * (1.0 + OF_EQUALS * float(shares[index]))
+
+    heap = [(-gain(index), index) for index in range(len(by_name))]
+    heapq.heapify(heap)
     picked: list[int] = []
-    while len(picked) < min(count, len(by_name)):
-        gains = shares @ np.maximum(nearest[:, None] - apart, 0.0)
-        gains *= 1.0 + OF_EQUALS * shares
-        gains[picked] = -1.0
-        picked.append(int(np.argmax(gains)))
-        nearest = np.minimum(nearest, apart[picked[-1]])
+    while heap and len(picked) < count:
+        best = heapq.heappop(heap)[1]
+        now = -gain(best), best  # what was known of it is an upper bound: gains only shrink
+        if heap and now > heap[0]:
+            heapq.heappush(heap, now)
+            continue
+        picked.append(best)
+        nearest = np.minimum(nearest, apart[best])
     result: Order = by_name[picked]
     return result
 

@@ -116,3 +116,26 @@ def test_hybrid_is_as_diverse_but_takes_unsure_ones():
     assert 11 <= features[chosen[0], 0] <= 15  # the middle of what lies apart from the label
     assert np.diff(np.sort(features[chosen, 0])).min() >= 2
     assert len(ORDERS["hybrid"](candidates, 0, 40)) == 40
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_covering_is_greedy_facility_location(seed):
+    """Oracle: the plain algorithm, each sum anew."""
+    candidates = made(count=25, labelled=seed, seed=seed)
+    together = np.concatenate([candidates.features, candidates.labelled])
+    features, labelled = (
+        (part - together.mean(axis=0)) / together.std(axis=0) for part in (candidates.features, candidates.labelled)
+    )
+    apart = np.linalg.norm(features[:, None] - features, axis=-1)
+    chosen = []
+
+    def cost(more):
+        seen = np.concatenate([labelled, features[[*chosen, *more]]])
+        if not len(seen):
+            return candidates.unsureness.sum() * apart.max()
+        return candidates.unsureness @ np.linalg.norm(features[:, None] - seen, axis=-1).min(axis=1)
+
+    for _ in range(8):
+        left = [index for index in range(25) if index not in chosen]
+        chosen.append(min(left, key=lambda index: cost([index])))
+    assert ORDERS["hybrid"](candidates, 0, 8).tolist() == chosen
