@@ -14,14 +14,15 @@ from lib.activelearning.scores import Score
 from lib.activelearning.worklist import Worklist
 
 DESCRIPTIONS = {
-    "hybrid": "Unsure and unlike: of the half that the model is least sure of, the one most unlike those with a label",
-    "uncertainty": "Unsure: the one with the largest error to be expected",
-    "diversity": "Unlike: the one most unlike those with a label, as the network sees them",
-    "disagreement": "Disputed: where the model and the version before it, or another view, disagree most",
     "random": "At random, the same order each time",
+    "hybrid": "Unsure and typical: the one that stands for most of what is unsure and has no label like it",
+    "uncertainty": "Unsure: the one with the largest error to be expected",
+    "diversity": "Typical: the one that stands for most of what has no label like it, as the network sees them",
+    "disagreement": "Disputed: where the model and the version before it, or another view, disagree most",
     "first": "In the order of their names",
 }
-"""By name; the first is the default. Those that :data:`NEED_SCORES` are random while there are none."""
+"""By name; the first is the default, since no other saved labels where it was measured, see
+``benchmarks/active_learning.md``. Those that :data:`NEED_SCORES` are random while there are none."""
 NEED_SCORES = ("hybrid", "uncertainty", "diversity", "disagreement")
 
 

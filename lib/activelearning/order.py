@@ -79,11 +79,11 @@ def most_disputed(candidates: Candidates, seed: int, count: int) -> Order:
 
 
 ORDERS: dict[str, Callable[[Candidates, int, int], Order]] = {
+    "random": shuffled,
     "hybrid": unsure_and_diverse,
     "uncertainty": least_sure,
     "diversity": most_diverse,
     "disagreement": most_disputed,
-    "random": shuffled,
     "first": first,
 }
 """By the name that viewers show; each gives indices of at most ``count`` candidates, the first to label first."""

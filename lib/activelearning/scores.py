@@ -26,6 +26,8 @@ logger = logging.getLogger(__name__)
 
 FOLDER = ".farnet_scores"
 """In the studies folder; hidden, so that nobody takes it for studies."""
+_LARGEST = 6e4
+"""What half precision holds; one infinite feature would make the distances of all images equal."""
 KEEP_S = 7 * 24 * 3600
 """Scores of other versions stay so long after the last of them: another server may serve that version."""
 
@@ -50,7 +52,8 @@ class Score:
     def as_line(self, image: str) -> str:
         """One line of JSON."""
         told = {"image": image, "unsureness": self.unsureness, "disagreement": self.disagreement, "stamp": self.stamp}
-        packed = base64.b64encode(self.features.astype("<f2").tobytes()).decode("ascii")
+        half = np.nan_to_num(self.features, posinf=_LARGEST, neginf=-_LARGEST).clip(-_LARGEST, _LARGEST).astype("<f2")
+        packed = base64.b64encode(half.tobytes()).decode("ascii")
         return json.dumps({**told, "features": packed}, ensure_ascii=False) + "\n"
 
     @classmethod

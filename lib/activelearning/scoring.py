@@ -85,7 +85,7 @@ class Scoring:
     def known(self, studies: Studies) -> Known:
         """What a strategy may know; errors as :meth:`missing`."""
         version = self.task.card().version
-        unreadable = [image for of, image in self.unreadable if of == version]
+        unreadable = [image for of, image in list(self.unreadable) if of == version]
         return Known(self.scores(studies), f"{self.file.model} {version}", unreadable)
 
     def missing(self, studies: Studies, *, disagreement: bool = False) -> list[str]:

@@ -6,6 +6,7 @@ torch loads them as weights only; ``held_out`` and ``trust`` may be absent.
 from __future__ import annotations
 
 import io
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,13 @@ from lib.checkpoints.held_out import HeldOutErrors
 from lib.confidence import Trust
 from lib.formats.files import write_atomic
 from lib.networks import FARNet
+
+logger = logging.getLogger(__name__)
+
+UNUSABLE_CALIBRATION = (
+    "Not calibrated, confidence is the height of the heat map's peak: the calibration in the model's file is of "
+    "another version of this software, or damaged; 'main.py calibrate' makes a new one."
+)
 
 
 class ModelFileError(ValueError):
@@ -134,7 +142,7 @@ def read_trust(path: str | Path) -> Trust:
     """How far a model can be trusted, without its weights.
 
     Raises:
-        ModelFileError: no such file, not a model file of this project, or a calibration that is not valid.
+        ModelFileError: no such file, not a model file of this project.
     """
     content = _read(Path(path))
     return _parse_trust(content, _parse_card(content, Path(path)), Path(path))
@@ -154,8 +162,7 @@ def load_trained(path: str | Path) -> Trained:
     """A model file.
 
     Raises:
-        ModelFileError: no such file, not a model file of this project, weights that do not fit its card, or a
-            calibration that does not fit its landmarks.
+        ModelFileError: no such file, not a model file of this project, weights that do not fit its card.
     """
     content = _read(Path(path), weights=True)
     card = _parse_card(content, Path(path))
@@ -186,13 +193,16 @@ def _read(path: Path, *, weights: bool = False) -> dict[str, Any]:
 
 
 def _parse_trust(content: dict[str, Any], card: ModelCard, path: Path) -> Trust:
+    """A calibration that cannot be used costs the promise, not the weights."""
     try:
         trust = Trust.model_validate(content.get("trust") or {})
-        if trust.size not in (None, len(card.landmark_set)):
-            raise ValueError("it is for another number of landmarks")
+        if trust.size in (None, len(card.landmark_set)):
+            return trust
+        fault = "it is for another number of landmarks"
     except ValueError as error:  # pydantic's is one
-        raise ModelFileError(f"{path}: its calibration is not valid.") from error
-    return trust
+        fault = str(error)
+    logger.warning("%s: its calibration is left out: %s", path, fault)
+    return Trust(note=UNUSABLE_CALIBRATION)
 
 
 def _parse_card(content: dict[str, Any], path: Path) -> ModelCard:

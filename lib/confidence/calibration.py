@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from lib.confidence.conformal import Witnesses, fewest_groups
 from lib.confidence.ellipse import Shapes, mean_shapes, normalised, shape_norm
-from lib.confidence.error_model import ErrorModel
+from lib.confidence.error_model import ErrorModel, knots_for
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -24,6 +24,8 @@ CHECK_SHARE = 0.2
 """Of ordinary landmarks so many carry the flag "check this one": those with the largest errors to be expected."""
 _FOLDS = 5
 _ABSURD = 1e6
+_TINY = 1e-3
+"""No landmark is found a thousand times better than evidence says, even if every label was accepted as predicted."""
 _LEVELS = np.linspace(0.0, 1.0, 51)
 
 
@@ -128,17 +130,17 @@ class Calibration(BaseModel):
                 f"not learnt from; there {'is' if number == 1 else 'are'} {number}."
             )
         features, maps, errors = (np.stack([getattr(case, key) for case in usable]) for key in _TABLES)
-        expected, form = _cross_fitted(features, maps, errors, groups)
+        expected, form, knots = _cross_fitted(features, maps, errors, groups)
         radial = np.linalg.norm(errors, axis=-1)
         known = ~np.isnan(radial)
         circles = Witnesses.of_columns(radial / expected, groups)
         ellipses = Witnesses.of_columns(shape_norm(errors, form) / expected, groups)
-        mean = np.array([circle.mean() for circle in circles])
+        mean = np.array([max(circle.mean(), _TINY) for circle in circles])
         return cls(
-            errors=ErrorModel.fit(features, radial),
+            errors=ErrorModel.fit(features, radial, knots),
             shapes=mean_shapes(errors),
-            radius=tuple(circle.quantile(COVERAGE) for circle in circles),
-            ellipse=tuple(ellipse.quantile(COVERAGE) for ellipse in ellipses),
+            radius=tuple(max(circle.quantile(COVERAGE), _TINY) for circle in circles),
+            ellipse=tuple(max(ellipse.quantile(COVERAGE), _TINY) for ellipse in ellipses),
             mean=tuple(mean.tolist()),
             ratios=tuple(_rising(circle.quantiles(_LEVELS)) for circle in circles),
             check_above=float(np.quantile((expected * mean)[known], 1.0 - CHECK_SHARE)),
@@ -179,17 +181,22 @@ _TABLES = ("features", "shapes", "errors")
 
 def _cross_fitted(
     features: FloatArray, maps: FloatArray, errors: FloatArray, groups: Sequence[str]
-) -> tuple[FloatArray, FloatArray]:
-    """What was expected of each image by those of other patients: errors (M, N) and forms (M, N, 2, 2)."""
+) -> tuple[FloatArray, FloatArray, int]:
+    """What was expected of each image by those of other patients: errors (M, N) and forms (M, N, 2, 2).
+
+    And the number of knots of each error model, which must be the same for the one that is fitted to all.
+    """
     names = {name: number for number, name in enumerate(sorted(set(groups)))}
     fold = np.array([names[name] % min(_FOLDS, len(names)) for name in groups])
     radial = np.linalg.norm(errors, axis=-1)
+    known = (~np.isnan(radial)).sum(axis=1)
+    knots = knots_for(min(int(known[fold != number].sum()) for number in range(fold.max() + 1)))
     expected, form = np.empty_like(radial), np.empty_like(maps)
     for number in range(fold.max() + 1):
         apart, others = fold == number, fold != number
-        expected[apart] = ErrorModel.fit(features[others], radial[others])(features[apart])
+        expected[apart] = ErrorModel.fit(features[others], radial[others], knots)(features[apart])
         form[apart] = normalised(Shapes.full(mean_shapes(errors[others])), maps[apart])
-    return expected, form
+    return expected, form, knots
 
 
 def _rising(quantiles: FloatArray) -> tuple[float, ...]:

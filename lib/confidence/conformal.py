@@ -59,7 +59,8 @@ class Witnesses:
 
         The group that is yet to come, of which nothing is known, weighs as much as one of those that are there: Lee,
         Barber and Willett, "Distribution-free inference with hierarchical data", arXiv 2306.06342 (HCP), which this is
-        for a table of one column. With several, one column's large errors are not paid for by the others.
+        for a table of one column. With several, the promise holds for the table, and for a column about: its large
+        errors are not paid for by the others, but one with few measurements of its own is judged by all.
 
         Returns:
             Infinity with fewer groups than :func:`fewest_groups`.

@@ -66,14 +66,16 @@ class ErrorModel(BaseModel):
         return self
 
     @classmethod
-    def fit(cls, features: FloatArray, errors: FloatArray) -> Self:
+    def fit(cls, features: FloatArray, errors: FloatArray, knots: int | None = None) -> Self:
         """Fit by ridge regression.
 
         Args:
             features: (M, N, F).
             errors: (M, N) shares of the diagonal, NaN where a landmark is not annotated.
+            knots: of the bend; None: as many as :func:`knots_for` allows.
         """
         known = ~np.isnan(errors)
+        number_of_knots = knots_for(int(known.sum())) if knots is None else knots
         flat, landmark = features[known], np.nonzero(known)[1]
         centre, spread = flat.mean(axis=0), np.maximum(flat.std(axis=0), 1e-6)
         wanted = np.log(np.maximum(errors[known], FLOOR))
@@ -89,7 +91,7 @@ class ErrorModel(BaseModel):
             offsets=tuple(found[number:].tolist()),
             intercept=intercept,
         )
-        return straight.model_copy(update={"knots": _knots(straight._line(features)[known], wanted)})
+        return straight.model_copy(update={"knots": _knots(straight._line(features)[known], wanted, number_of_knots)})
 
     def __call__(self, features: FloatArray) -> FloatArray:
         """(..., N, F) features to (..., N) errors."""
@@ -98,7 +100,7 @@ class ErrorModel(BaseModel):
             said, found = np.asarray(self.knots).T
             rise = np.diff(found) / np.diff(said)
             below, above = np.minimum(line - said[0], 0.0), np.maximum(line - said[-1], 0.0)
-            line = np.interp(line, said, found) + rise[0] * below + min(rise[-1], 1.0) * above
+            line = np.interp(line, said, found) + min(rise[0], 1.0) * below + min(rise[-1], 1.0) * above
         error: FloatArray = np.exp(line)
         return error
 
@@ -108,9 +110,13 @@ class ErrorModel(BaseModel):
         return line
 
 
-def _knots(line: FloatArray, errors: FloatArray) -> tuple[tuple[float, float], ...]:
+def knots_for(measurements: int) -> int:
+    """How many knots so many measurements allow."""
+    return min(measurements // _PER_KNOT, _MOST_KNOTS)
+
+
+def _knots(line: FloatArray, errors: FloatArray, number: int) -> tuple[tuple[float, float], ...]:
     """Of (n,) logarithms: what the line says on average in parts of equal number, and the median error there."""
-    number = min(len(line) // _PER_KNOT, _MOST_KNOTS)
     if number <= 1:
         return ()
     knots: list[tuple[float, float]] = []

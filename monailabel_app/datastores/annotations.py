@@ -45,14 +45,14 @@ class Annotations(Datastore):
 
         Raises:
             NotFoundError: there is no such image.
-            ClientError: 5xx, a server that the image has to be fetched from does not answer.
+            ClientError: 503, a server that the image has to be fetched from does not answer.
         """
         readings = []
         for found in self._found(image_id):
             try:
                 readings.append(self._read(image_id, found))
             except ClientError as error:
-                if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:  # a DICOMweb server is away: no fault of the file
+                if error.status == HTTPStatus.SERVICE_UNAVAILABLE:  # a DICOMweb server is away: no fault of the file
                     raise
                 who = f"{rules.quoted(found[0].annotator)} (reading {found[0].number})"
                 logger.warning("Left out the reading of %s by %s: %s", rules.quoted(image_id), who, error)

@@ -11,9 +11,9 @@ from fastapi import APIRouter, Depends, Request
 from monailabel.config import settings
 from monailabel.endpoints.user.auth import RBAC, User
 
-from lib.activelearning import DESCRIPTIONS, Decision, DecisionError, Worklist
+from lib.activelearning import DESCRIPTIONS, Decision, DecisionError, Verdict, Worklist
 from lib.checkpoints import ModelFileError
-from monailabel_app.errors import ClientError, NotFoundError
+from monailabel_app.errors import BusyError, ClientError, NotFoundError
 
 router = APIRouter(prefix="/activelearning", tags=["ActiveLearning"])
 Person = Annotated[User, Depends(RBAC(settings.MONAI_LABEL_AUTH_ROLE_USER))]
@@ -22,6 +22,7 @@ Annotator = Annotated[User, Depends(RBAC(settings.MONAI_LABEL_AUTH_ROLE_ANNOTATO
 _handing_out = threading.Lock()
 """Two annotators who ask in the same moment get two radiographs."""
 MOST = 1000
+PLACE = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
 ATTEMPTS = 10
 """So many times another server may be quicker."""
 
@@ -71,16 +72,27 @@ def queue(
 
 @router.put("/decision", summary="Set a radiograph aside, or take that back")
 def decide(request: Request, image: str, user: Annotator, params: dict[str, Any]) -> dict[str, Any]:
-    """``{"decision": "defer" | "reject" | "none", "reason": text}``; the reason is needed to reject."""
+    """``{"decision": "defer" | "reject" | "none", "reason": text}``; the reason is needed to reject.
+
+    Who takes a decision back is not working on the radiograph any more: it is free again. The answer says where the
+    radiograph is.
+    """
     studies = request.app.state.farnet.datastore()
     if not studies.has_image(image):
         raise NotFoundError(f"There is no image '{image[:80]}' in the studies.")
     try:
-        decision = Decision.asked(params.get("decision"), params.get("reason", ""), _who(user, params))
+        who = _who(user, params)
+        decision = Decision.asked(params.get("decision"), params.get("reason", ""), who)
     except DecisionError as error:
         raise ClientError(str(error)) from error
-    studies.note(image, decision=decision.as_dict())
-    return {"image": image, **decision.as_dict()}
+    with studies.transaction():
+        notes = studies.notes(image)
+        noted: dict[str, Any] = {"decision": decision.as_dict()}
+        if decision.verdict is Verdict.NONE:
+            noted["strategy"] = handed_to_others(notes, who)
+        studies.note(image, **noted)
+    place = {key: notes[key] for key in PLACE if key in notes}
+    return {**place, "image": image, **decision.as_dict()}
 
 
 @router.post("/{strategy}", summary="The next radiograph to annotate")
@@ -100,11 +112,13 @@ def next_sample(request: Request, strategy: str, user: Person, params: dict[str,
                 return dict(found)
             if hand_out(studies, found["id"], before, strategy, _who(user, given) or user.username):
                 break
+        else:
+            raise BusyError("Other servers hand out these radiographs as well, and were quicker each time: ask again.")
     return {**studies.get_image_info(found["id"]), **found}
 
 
 def hand_out(studies: Any, image: str, before: Mapping[str, Mapping[str, Any]], strategy: str, who: str) -> bool:
-    """Note that somebody works on an image; False where another server of these studies was quicker.
+    """Note that somebody works on an image; False where it has been handed out, set aside, labelled or removed since.
 
     Args:
         studies: the datastore.
@@ -114,12 +128,24 @@ def hand_out(studies: Any, image: str, before: Mapping[str, Mapping[str, Any]], 
         who: asked for it.
     """
     with studies.transaction():
-        handed = studies.notes(image).get("strategy")
-        if handed != before.get(image, {}).get("strategy"):
+        now = studies.unlabeled_notes()[1].get(image)
+        if now is None or any(now.get(key) != before.get(image, {}).get(key) for key in ("strategy", "decision")):
             return False
+        handed = now.get("strategy")
         entry = {strategy: {"ts": round(time.time(), 3), "client_id": who}}
         studies.note(image, strategy={**(handed if isinstance(handed, dict) else {}), **entry})
     return True
+
+
+def handed_to_others(notes: Mapping[str, Any], who: str) -> dict[str, Any]:
+    """What is noted about hand-outs of an image, without those to one person."""
+    handed = notes.get("strategy")
+    entries = handed if isinstance(handed, dict) else {}
+    return {
+        name: entry
+        for name, entry in entries.items()
+        if not (isinstance(entry, dict) and entry.get("client_id") == who)
+    }
 
 
 def _who(user: User, params: dict[str, Any]) -> str:

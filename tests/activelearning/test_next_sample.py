@@ -9,7 +9,7 @@ from lib.activelearning import DESCRIPTIONS, NEED_SCORES, Decision, DecisionErro
 from lib.activelearning.worklist import WORKING_S
 from lib.landmarks import LandmarkSet
 from monailabel_app.datastores import StudiesFolder
-from monailabel_app.routes.activelearning import hand_out
+from monailabel_app.routes.activelearning import hand_out, handed_to_others
 from tests.tiny import phantom_folder
 
 
@@ -168,3 +168,22 @@ def test_two_servers_of_one_folder_hand_out_two_radiographs(studies):
     assert studies.notes(image)["strategy"]["first"]["client_id"] == "quicker"
     assert hand_out(other, again, other.unlabeled_notes()[1], "random", "both strategies stay")
     assert set(studies.notes(again)["strategy"]) == {"first", "random"}
+
+
+@pytest.mark.parametrize("what", ["rejected", "labelled", "removed"])
+def test_what_has_changed_meanwhile_is_not_handed_out(studies, what):
+    image, other = studies.list_images()[0], studies.list_images()[-1]
+    _, before = studies.unlabeled_notes()
+    if what == "rejected":
+        set_aside(studies, image, "reject")
+    elif what == "labelled":
+        studies.save_label(image, studies.get_label_uri(other, "final"), "final", {})
+    else:
+        studies.remove_image(image)
+    assert not hand_out(studies, image, before, "first", "ann")
+
+
+def test_who_takes_a_decision_back_is_no_longer_at_work_on_it():
+    handed = {"first": {"ts": 1, "client_id": "ann"}, "random": {"ts": 2, "client_id": "bob"}, "odd": 3}
+    assert handed_to_others({"strategy": handed}, "ann") == {"random": handed["random"], "odd": 3}
+    assert handed_to_others({}, "ann") == {}

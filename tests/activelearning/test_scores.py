@@ -41,6 +41,14 @@ def test_round_trip(tmp_path):
     np.testing.assert_allclose(found["other"].features, features, atol=1e-3)
 
 
+def test_an_infinite_feature_is_a_large_one(tmp_path):
+    card = tiny_config(tmp_path).card()
+    file = ScoreFile(tmp_path, "m")
+    file.add(card, "a", Score(1.0, np.array([np.inf, -1e9, np.nan, 2.0], np.float32)))
+    np.testing.assert_allclose(file.scores(card)["a"].features[[2, 3]], [0.0, 2.0])
+    assert np.isfinite(ScoreFile(tmp_path, "m").scores(card)["a"].features).all()
+
+
 def test_a_score_that_is_added_again_keeps_the_second_opinion(tmp_path):
     card = tiny_config(tmp_path).card()
     file = ScoreFile(tmp_path, "m")

@@ -178,3 +178,15 @@ def test_a_damaged_version_cannot_be_compared(two, versions):
     for look in (lambda: compare_versions(damaged, versions.get("two")), lambda: describe_version(damaged)):
         with pytest.raises(VersionError, match=r"^Version 'one' cannot be used: one\.pt is not a model file"):
             look()
+
+
+def test_a_calibration_of_another_version_costs_the_promise_not_the_weights(two):
+    """Regression: a model whose calibration could not be read could not be used, nor calibrated again."""
+    first, _ = two({}, {})
+    content = torch.load(first.path, weights_only=True)
+    for trust in ({"calibration": {"radius": 1.0}}, {"of": "tomorrow"}, "junk"):
+        torch.save({**content, "trust": trust}, first.path)
+        told = describe_version(first)["trust"]
+        assert told["calibrated"] is False
+        assert "'main.py calibrate' makes a new one" in told["note"]
+        assert first.trained().trust.calibration is None

@@ -181,7 +181,7 @@ def test_the_radius_covers_whether_it_is_small_or_large():
             made.append(HeldOutCase(str(number), features, np.tile(np.eye(2), (N, 1, 1)), errors))
         return made
 
-    calibration, new = Calibration.fit(some(200)), some(600)
+    calibration, new = Calibration.fit(some(300)), some(600)
     radius = np.concatenate([calibration.expect(case.features, case.shapes).radius for case in new])
     inside = radial(new).ravel() <= radius
     for part in np.array_split(np.argsort(radius), 5):
@@ -198,3 +198,41 @@ def test_the_bend_never_turns_the_order_round():
     assert np.diff(bent[order]).min() >= 0
     with pytest.raises(ValidationError, match="bend does not rise"):
         ErrorModel.model_validate({**model.model_dump(), "knots": model.knots[::-1]})
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_an_odd_image_gets_no_radius_of_nothing(seed):
+    """Regression: below the bend's first knot the expected error fell to a hundred-millionth."""
+    rng = np.random.default_rng(seed)
+    features = np.repeat(rng.normal(size=(1, 1, F)), 400, axis=0)  # hardly anything tells images apart
+    features = features + 1e-3 * rng.normal(size=(400, 1, F))
+    model = ErrorModel.fit(features, np.abs(rng.normal(size=(400, 1))) * 0.01)
+    usual = np.median(model(features))
+    odd = model(features[0] + rng.normal(size=(1000, 1, F)) * 0.02)
+    assert odd.min() > 1e-3 * usual
+    assert odd.max() < 1e3 * usual
+
+
+@pytest.mark.parametrize("patients", [14, 17, 20])
+def test_the_whole_is_bent_as_the_parts_are(patients):
+    """Regression: with 16 to 19 patients only the model of all was bent, and got the factors of straight ones."""
+    some = [HeldOutCase(str(n), *made) for n, made in enumerate(_nineteen(patients))]
+    calibration = Calibration.fit(some)
+    told = np.concatenate([calibration.expect(case.features, case.shapes).error for case in some])
+    assert told.mean() == pytest.approx(radial(some).mean(), rel=0.12)
+
+
+def _nineteen(count):
+    rng = np.random.default_rng(count)
+    for _ in range(count):
+        features = rng.normal(size=(19, F))
+        errors = rng.normal(size=(19, 2)) * 0.002 * np.where(rng.uniform(size=(19, 1)) < 0.1, 10.0, 1.0)
+        yield features, np.tile(np.eye(2), (19, 1, 1)), errors
+
+
+def test_labels_that_are_the_predictions_are_still_a_calibration():
+    some = cases(60, missing=0.0)
+    for case in some:
+        case.errors[0] = 0.0
+    told = Calibration.fit(some).expect(some[0].features, some[0].shapes)
+    assert (told.radius > 0).all()

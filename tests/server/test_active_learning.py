@@ -45,7 +45,7 @@ def ask(server: Server, strategy: str, **params) -> dict:
 def test_strategies_are_offered_the_default_first(own):
     strategies = own.get("/info/")["strategies"]
     assert list(strategies) == list(DESCRIPTIONS)
-    assert next(iter(strategies)) == "hybrid"
+    assert next(iter(strategies)) == "random"
     assert all(strategies[name]["description"] for name in strategies)
 
 

@@ -310,7 +310,7 @@ def test_setting_aside_goes_through_the_extensions_own_client(companion, undecid
     extension = StockExtension()
     companion.connect(undecided.url)
     assert (extension.image, extension.said_of_sample) == ("", "")
-    assert extension.strategy.startswith("hybrid: ")
+    assert extension.strategy.startswith("random: ")
     companion.next_sample("first")
     first = extension.image
     assert first == companion.image_id

@@ -352,7 +352,11 @@ def test_setting_aside_is_taken_back(panel, monkeypatch):
     click(panel, back)
     assert errors == [panel.stock.refusal]
     assert panel.samples.back.isVisible()
-    panel.stock.refusal = ""
+    here, panel.stock.server = panel.stock.server, "http://other:8000 · another"
+    panel.refresh()
+    assert not panel.samples.back.isVisible()  # it may have a radiograph of the same id
+    panel.stock.server, panel.stock.refusal = here, ""
+    panel.refresh()
     click(panel, back)
     assert panel.stock.asked[-1] == ("none", "")
     assert not panel.samples.back.isVisible()
@@ -365,6 +369,13 @@ def test_what_the_model_says_of_the_whole_is_shown(panel, filled):
     panel.refresh()
     assert panel.hint.text().startswith("Landmarks seem to have changed places")
     assert panel.hint.isVisible()
+    filled.session.accept_all()
+    for row in filled.session.rows():
+        if row.is_left:
+            filled.session.go(row.name)
+            filled.session.skip()
+    panel.refresh()
+    assert not panel.hint.isVisible()  # it was about the prediction
 
 
 def test_a_rejection_wants_a_reason(panel):

@@ -40,7 +40,7 @@ def test_connect_lists_models_strategies_and_trainers(stock, unlabelled):
     assert stock.widget.models["farnet_demo"]["type"] == "detection"
     assert ui.segmentationModelSelector.items == ["farnet_demo"]  # the box "Auto Segmentation"
     assert ui.strategyBox.items == list(unlabelled.get("/info/")["strategies"])
-    assert ui.strategyBox.currentText == "hybrid"
+    assert ui.strategyBox.currentText == "random"
     assert ui.trainerBox.items == ["farnet_demo"]
     assert ui.configTable.rows()["result_type"].items == ["points", "boxes"]
 

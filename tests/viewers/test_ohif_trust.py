@@ -211,7 +211,7 @@ def test_the_servers_strategies_are_offered_the_default_first(site):
         "options => options.map(({ value, title }) => [value, title])"
     )
     assert offered == [[name, strategy["description"]] for name, strategy in told.items()]
-    assert ohif.page.locator("[data-cy=farnet-strategy]").input_value() == "hybrid" == next(iter(told))
+    assert ohif.page.locator("[data-cy=farnet-strategy]").input_value() == "random" == next(iter(told))
     ohif.page.locator("[data-cy=farnet-strategy]").select_option("first")
     ohif.open(site.studies["square"])
     assert ohif.page.locator("[data-cy=farnet-strategy]").input_value() == "first"  # remembered

@@ -174,7 +174,7 @@ class Panel {
     this.count.textContent = label ? summary(rows) : image ? 'No landmarks yet' : 'No radiograph is shown';
     this.count.title = label?.origin ?? '';
     this.done.style.width = `${rows.length ? (100 * rows.filter(one => !isLeft(one)).length) / rows.length : 0}%`;
-    this.hint.textContent = label?.hint ?? '';
+    this.hint.textContent = rows.some(isLeft) ? label.hint : ''; // it is about the prediction
     this.hint.dataset.type = label?.trust?.shape?.plausible === false ? 'warning' : 'info';
     this.order.checked = session.byConfidence;
     this.review.classList.toggle('farnet-without-list', !rows.length);

@@ -122,27 +122,32 @@ export class Session extends Reviewing {
     }
     return this.#wait('Setting aside', async () => {
       await this.client.decide(image, decision, reason, this.#asker);
-      keepAside({ image, page: window.location.href });
+      keepAside({ image, server: this.client.url });
       await this.#openNext();
     });
   }
 
-  /** Whether an image was set aside in this tab, and that has not been taken back. */
+  /** Whether an image of this server was set aside in this tab, and that has not been taken back. */
   get canTakeBack() {
-    return Boolean(keptAside());
+    return keptAside()?.server === this.client.url;
   }
 
   /** Open the image that was set aside last again: it is to be annotated after all. */
   takeBack() {
-    const aside = keptAside();
-    if (!aside || !this.#mayLeave()) {
+    if (!this.canTakeBack || !this.#mayLeave()) {
       return undefined;
     }
+    const { image } = keptAside();
     return this.#wait('Taking back', async () => {
-      await this.client.decide(aside.image, 'none', '', this.#asker);
+      const sample = await this.client.decide(image, 'none', '', this.#asker).catch(error => {
+        if (error.status === 404) {
+          keepAside(null); // the radiograph is gone
+        }
+        throw error;
+      });
       keepAside(null);
-      if (aside.image !== this.image) {
-        this.#open(aside.page);
+      if (image !== this.image && sample.StudyInstanceUID) {
+        this.#open(sample);
       }
     });
   }
@@ -169,18 +174,19 @@ export class Session extends Reviewing {
       return;
     }
     tellNextPage(sample.SOPInstanceUID, sample.why ?? '');
+    this.#open(sample);
+  }
+
+  /** @param {{StudyInstanceUID: string, SeriesInstanceUID: string, SOPInstanceUID: string}} sample */
+  #open(sample) {
     const url = new URL(window.location.href);
     url.search = new URLSearchParams({
       StudyInstanceUIDs: sample.StudyInstanceUID,
       initialSeriesInstanceUID: sample.SeriesInstanceUID,
       initialSOPInstanceUID: sample.SOPInstanceUID,
     });
-    this.#open(url);
-  }
-
-  #open(page) {
     this.leaving = true;
-    window.location.assign(page);
+    window.location.assign(url);
   }
 
   /** Do something that takes time and may fail, and tell the sentence. */

@@ -97,14 +97,14 @@ export function toldBefore(image) {
 }
 
 /**
- * Remember in this tab the image that was set aside last, and the page that shows it.
- * @param {{image: string, page: string} | null} aside null where that was taken back.
+ * Remember in this tab the image that was set aside last, and on which server.
+ * @param {{image: string, server: string} | null} aside null where that was taken back.
  */
 export function keepAside(aside) {
   keepInTab('aside', aside);
 }
 
-/** @returns {{image: string, page: string} | null} what was kept by {@link keepAside}. */
+/** @returns {{image: string, server: string} | null} what was kept by {@link keepAside}. */
 export function keptAside() {
   return keptInTab('aside');
 }

@@ -27,6 +27,8 @@ class SampleRow:
         aside: the radiograph that was set aside last; empty where there is none.
     """
 
+    aside = ""
+
     def __init__(
         self,
         layout: Any,
@@ -35,7 +37,7 @@ class SampleRow:
         regretted: Callable[[], object],
     ) -> None:
         self._decided = decided
-        self.aside = ""
+        self._server = ""
         self._asking = False
         row = qt.QHBoxLayout()
         layout.addLayout(row)
@@ -58,15 +60,20 @@ class SampleRow:
         layout.addWidget(self.why)
         self._ask(False)
 
-    def draw(self, *, ready: bool, at_hand: bool, strategy: str, why: str) -> None:
+    def put_aside(self, image: str, server: str) -> None:
+        """Note what was set aside last, and where: another server may have a radiograph of the same id."""
+        self.aside, self._server = image, server
+
+    def draw(self, *, server: str, at_hand: bool, strategy: str, why: str) -> None:
         """Draw what may be done.
 
         Args:
-            ready: a server has answered.
+            server: the one that has answered; empty where none has.
             at_hand: a radiograph of its is open.
             strategy: the one that chooses, and what it does.
             why: what the server says of its last choice.
         """
+        ready = bool(server)
         self.next.setEnabled(ready)
         self.next.setToolTip(f"{NEXT_HELP}\n{strategy}".strip())
         for button in (self.later, self.reject, self.confirm):
@@ -74,8 +81,7 @@ class SampleRow:
         if not at_hand:
             self._ask(False)
         self.back.setText(f"Take back: {self.aside} is to be annotated")
-        self.back.setVisible(bool(self.aside))
-        self.back.setEnabled(ready)
+        self.back.setVisible(bool(self.aside) and server == self._server)
         self.why.setText(why)
         self.why.setVisible(bool(why))
 

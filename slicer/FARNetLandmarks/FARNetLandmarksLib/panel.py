@@ -183,7 +183,7 @@ class LandmarkPanel:
         if fault:
             slicer.util.errorDisplay(fault, windowTitle=TITLE)
         else:
-            self.samples.aside = image
+            self.samples.put_aside(image, self.stock.server)
             self.next_sample()
 
     def take_back(self) -> None:
@@ -192,7 +192,7 @@ class LandmarkPanel:
         if fault:
             slicer.util.errorDisplay(fault, windowTitle=TITLE)
         else:
-            self.samples.aside = ""
+            self.samples.put_aside("", "")
         self.refresh()
 
     def run(self) -> None:
@@ -256,7 +256,8 @@ class LandmarkPanel:
             self._dress()
         self.server.setText(self.stock.server or "not connected: the address is set in the MONAI Label module")
         self.count.setText(summary(rows))
-        hint = "" if self.session.node is None else self.session.node.GetAttribute(TRUST) or ""
+        undecided = any(row.is_left for row in rows)
+        hint = self.session.node.GetAttribute(TRUST) or "" if undecided else ""
         self.hint.setText(hint)
         self.hint.setVisible(bool(hint))
         self.progress.setMaximum(max(len(rows), 1))
@@ -269,7 +270,10 @@ class LandmarkPanel:
         self.connect_button.setEnabled(self.stock.widget is not None)
         ready = bool(self.stock.server)
         self.samples.draw(
-            ready=ready, at_hand=bool(self.stock.image), strategy=self.stock.strategy, why=self.stock.said_of_sample
+            server=self.stock.server,
+            at_hand=bool(self.stock.image),
+            strategy=self.stock.strategy,
+            why=self.stock.said_of_sample,
         )
         self.run_button.setEnabled(ready and self.stock.volume is not None and bool(self.stock.model))
         self.empty_button.setEnabled(ready and self.stock.volume is not None and not rows)
