@@ -74,8 +74,8 @@ def queue(
 def decide(request: Request, image: str, user: Annotator, params: dict[str, Any]) -> dict[str, Any]:
     """``{"decision": "defer" | "reject" | "none", "reason": text}``; the reason is needed to reject.
 
-    Who takes a decision back is not working on the radiograph any more: it is free again. The answer says where the
-    radiograph is.
+    Who takes a decision back frees the radiograph, or, with ``"working": true``, goes on working on it. The answer says
+    where the radiograph is.
     """
     studies = request.app.state.farnet.datastore()
     if not studies.has_image(image):
@@ -89,7 +89,8 @@ def decide(request: Request, image: str, user: Annotator, params: dict[str, Any]
         notes = studies.notes(image)
         noted: dict[str, Any] = {"decision": decision.as_dict()}
         if decision.verdict is Verdict.NONE:
-            noted["strategy"] = handed_to_others(notes, who)
+            mine = {"taken back": _entry(who)} if params.get("working") is True else {}
+            noted["strategy"] = {**handed_to_others(notes, who), **mine}
         studies.note(image, **noted)
     place = {key: notes[key] for key in PLACE if key in notes}
     return {**place, "image": image, **decision.as_dict()}
@@ -132,8 +133,7 @@ def hand_out(studies: Any, image: str, before: Mapping[str, Mapping[str, Any]], 
         if now is None or any(now.get(key) != before.get(image, {}).get(key) for key in ("strategy", "decision")):
             return False
         handed = now.get("strategy")
-        entry = {strategy: {"ts": round(time.time(), 3), "client_id": who}}
-        studies.note(image, strategy={**(handed if isinstance(handed, dict) else {}), **entry})
+        studies.note(image, strategy={**(handed if isinstance(handed, dict) else {}), strategy: _entry(who)})
     return True
 
 
@@ -146,6 +146,10 @@ def handed_to_others(notes: Mapping[str, Any], who: str) -> dict[str, Any]:
         for name, entry in entries.items()
         if not (isinstance(entry, dict) and entry.get("client_id") == who)
     }
+
+
+def _entry(who: str) -> dict[str, Any]:
+    return {"ts": round(time.time(), 3), "client_id": who}
 
 
 def _who(user: User, params: dict[str, Any]) -> str:

@@ -86,6 +86,11 @@ def test_labelling_from_the_first_to_the_last(own):
     assert end == {"message": f"Nothing is left: {COUNT - 1} of {COUNT} radiographs have labels, 1 were rejected."}
     response = own.request("PUT", "/activelearning/decision", params={"image": rejected}, json={"decision": "none"})
     assert response.json()["decision"] == "none"
+    again = {"decision": "none", "working": True, "client_id": "ann"}
+    own.request("PUT", "/activelearning/decision", params={"image": rejected}, json=again)
+    assert own.get("/activelearning/")["busy"] == [rejected]
+    own.request("PUT", "/activelearning/decision", params={"image": rejected}, json={**again, "working": False})
+    assert own.get("/activelearning/")["busy"] == []
     assert ask(own, "hybrid")["id"] == rejected
 
 

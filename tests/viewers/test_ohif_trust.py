@@ -242,6 +242,7 @@ def test_setting_aside_goes_on_to_the_next_sample_and_tells_why_it(site):
     leave(ohif, "take-back")
     assert image_of(ohif) == second
     assert server.get("/activelearning/")["rejected"] == {}
+    assert second in server.get("/activelearning/")["busy"]  # nobody else gets it
     assert server.get("/activelearning/")["deferred"] == [site.images["square"]]  # only the last one
     assert ohif.page.locator("[data-cy=farnet-take-back]").is_hidden()
 

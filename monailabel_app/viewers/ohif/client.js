@@ -69,12 +69,22 @@ export class Client {
   /**
    * Set an image aside.
    * @param {string} image
-   * @param {'defer' | 'reject' | 'none'} decision
+   * @param {'defer' | 'reject'} decision
    * @param {string} reason
    * @param {string} asker who says so
    */
   decide(image, decision, reason, asker) {
     return this.#json('PUT', 'activelearning/decision', { image }, { decision, reason, client_id: asker });
+  }
+
+  /**
+   * Take back that an image was set aside, and go on working on it; the answer says where it is.
+   * @param {string} image
+   * @param {string} asker who says so
+   */
+  takeBack(image, asker) {
+    const asked = { decision: 'none', working: true, client_id: asker };
+    return this.#json('PUT', 'activelearning/decision', { image }, asked);
   }
 
   /** @param {string} model */

@@ -139,7 +139,7 @@ export class Session extends Reviewing {
     }
     const { image } = keptAside();
     return this.#wait('Taking back', async () => {
-      const sample = await this.client.decide(image, 'none', '', this.#asker).catch(error => {
+      const sample = await this.client.takeBack(image, this.#asker).catch(error => {
         if (error.status === 404) {
           keepAside(null); // the radiograph is gone
         }
