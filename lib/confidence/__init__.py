@@ -1,6 +1,6 @@
 """How far off a prediction may be: from what heat maps and shape tell to millimetres that hold. Knows no server."""
 
-from lib.confidence.calibration import COVERAGE, Calibration, Expectation, HeldOutCase, TooFewError
+from lib.confidence.calibration import COVERAGE, Calibration, Expectation, HeldOutCase, NoPromiseError
 from lib.confidence.features import FEATURES, feature_table
 from lib.confidence.trust import Judged, Trust
 
@@ -11,7 +11,7 @@ __all__ = [
     "Expectation",
     "HeldOutCase",
     "Judged",
-    "TooFewError",
+    "NoPromiseError",
     "Trust",
     "feature_table",
 ]

@@ -24,13 +24,14 @@ CHECK_SHARE = 0.2
 """Of ordinary landmarks so many carry the flag "check this one": those with the largest errors to be expected."""
 _FOLDS = 5
 _ABSURD = 1e6
+_NO_ERROR = 1e-7
 _TINY = 1e-3
 """No landmark is found a thousand times better than evidence says, even if every label was accepted as predicted."""
 _LEVELS = np.linspace(0.0, 1.0, 51)
 
 
-class TooFewError(ValueError):
-    """Too few held-out patients for a promise; one sentence that says how many are needed."""
+class NoPromiseError(ValueError):
+    """Held-out labels that allow no promise; one sentence that says what is needed."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -119,20 +120,25 @@ class Calibration(BaseModel):
         """Calibrate on held-out images.
 
         Raises:
-            TooFewError: fewer patients than the coverage needs.
+            NoPromiseError: fewer patients than the coverage needs, or most labels are the predictions themselves.
         """
         usable = [case for case in cases if not np.isnan(case.errors).all()]
         groups = [case.group for case in usable]
         number = len(set(groups))
         if number < max(FEWEST_PATIENTS, fewest_groups(COVERAGE)):
-            raise TooFewError(
+            raise NoPromiseError(
                 f"a radius that covers {COVERAGE:.0%} takes labels of {FEWEST_PATIENTS} patients that the model has "
                 f"not learnt from; there {'is' if number == 1 else 'are'} {number}."
             )
         features, maps, errors = (np.stack([getattr(case, key) for case in usable]) for key in _TABLES)
-        expected, form, knots = _cross_fitted(features, maps, errors, groups)
         radial = np.linalg.norm(errors, axis=-1)
         known = ~np.isnan(radial)
+        if np.median(radial[known]) < _NO_ERROR:
+            raise NoPromiseError(
+                "most labels lie exactly where the model predicts: they are its own, accepted as they are, and tell "
+                "nothing of its errors."
+            )
+        expected, form, knots = _cross_fitted(features, maps, errors, groups)
         circles = Witnesses.of_columns(radial / expected, groups)
         ellipses = Witnesses.of_columns(shape_norm(errors, form) / expected, groups)
         mean = np.array([max(circle.mean(), _TINY) for circle in circles])

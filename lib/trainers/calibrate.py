@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 
 from lib.checkpoints import ModelCard
-from lib.confidence import Calibration, HeldOutCase, TooFewError, Trust
+from lib.confidence import Calibration, HeldOutCase, NoPromiseError, Trust
 from lib.heatmaps import examine
 from lib.networks import FARNet
 from lib.shapes import ShapeError, ShapeModel
@@ -66,7 +66,7 @@ def calibrated(trust: Trust, cases: Sequence[HeldOutCase]) -> Trust:
         trust = trust.model_copy(update={"usual_distance": max(1.0, float(np.quantile(distances, 0.95)))})
     try:
         found = Calibration.fit(cases)
-    except TooFewError as error:
+    except NoPromiseError as error:
         note = f"Not calibrated, confidence is the height of the heat map's peak: {error}"
         return trust.model_copy(update={"calibration": None, "note": note})
     except (ValueError, np.linalg.LinAlgError) as error:  # a training must not be lost for it

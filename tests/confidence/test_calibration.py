@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from lib.confidence import COVERAGE, FEATURES, Calibration, HeldOutCase, TooFewError
+from lib.confidence import COVERAGE, FEATURES, Calibration, HeldOutCase, NoPromiseError
 from lib.confidence.ellipse import axes, mean_shapes, normalised, shape_norm
 from lib.confidence.error_model import ErrorModel
 
@@ -102,12 +102,12 @@ def test_errors_that_go_along_an_edge_make_long_ellipses():
 
 
 def test_too_few_patients_make_no_promise():
-    with pytest.raises(TooFewError, match=r"takes labels of 12 patients .* there are 11"):
+    with pytest.raises(NoPromiseError, match=r"takes labels of 12 patients .* there are 11"):
         Calibration.fit(cases(11))
     one = [HeldOutCase("same", case.features, case.shapes, case.errors) for case in cases(50)]
-    with pytest.raises(TooFewError, match="there is 1"):
+    with pytest.raises(NoPromiseError, match="there is 1"):
         Calibration.fit(one)
-    with pytest.raises(TooFewError, match="there are 0"):
+    with pytest.raises(NoPromiseError, match="there are 0"):
         Calibration.fit([])
     assert Calibration.fit(cases(12)).patients == 12
 

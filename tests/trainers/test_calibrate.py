@@ -24,9 +24,15 @@ def cases(errors):
 
 
 def test_errors_that_follow_no_rule_are_no_calibration():
-    found = calibrated(Trust(), cases(np.zeros((3, 2))))
+    found = calibrated(Trust(), cases(np.full((3, 2), np.inf)))
     assert found.calibration is None
     assert "follow no rule" in found.note
+
+
+def test_accepted_predictions_are_no_calibration():
+    found = calibrated(Trust(), cases(np.zeros((3, 2))))
+    assert found.calibration is None
+    assert "accepted as they are" in found.note
 
 
 def test_labels_without_a_shape():
