@@ -27,6 +27,7 @@ sys.path.insert(0, str(ROOT))
 from lib.configs import TaskConfig, choose_models  # noqa: E402 - the project is no package
 from lib.datasets.isbi2015 import read_isbi2015  # noqa: E402
 from lib.evaluation import Report, millimetres  # noqa: E402
+from lib.evaluation.intervals import Resampling  # noqa: E402
 from lib.formats import json_text, write_atomic  # noqa: E402
 from lib.heatmaps import HeatmapCodec  # noqa: E402
 from lib.trainers.memory import keep_freed_memory  # noqa: E402
@@ -168,8 +169,7 @@ def interval(mine: Sequence[dict[str, Any]], whole: Sequence[dict[str, Any]]) ->
     images = sorted(whole[0]["image_mm"])
     table = np.array([[[result["image_mm"][image] for image in images] for result in side] for side in (mine, whole)])
     differences = (table[0] - table[1]).mean(axis=0)
-    drawn = differences[np.random.default_rng(0).integers(len(images), size=(10_000, len(images)))].mean(axis=1)
-    low, high = np.percentile(drawn, (2.5, 97.5))
+    low, high = Resampling(images).interval_of_mean(differences) or (np.nan, np.nan)
     return f"{differences.mean():+.3f} ({low:+.3f} to {high:+.3f})"
 
 

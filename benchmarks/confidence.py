@@ -35,6 +35,7 @@ from lib.configs import TaskConfig, choose_models  # noqa: E402 - the project is
 from lib.datasets import read_aasce, read_isbi2015  # noqa: E402
 from lib.datasets.phantoms import phantom_studies  # noqa: E402
 from lib.datasets.studies import Study  # noqa: E402
+from lib.evaluation.intervals import Resampling  # noqa: E402
 from lib.evaluation.spacing import tolerance_px  # noqa: E402
 from lib.formats import json_text, write_atomic  # noqa: E402
 from lib.infers import Prediction  # noqa: E402
@@ -142,14 +143,10 @@ def summary(result: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def interval(rows: list[dict[str, Any]]) -> list[float]:
+def interval(rows: list[dict[str, Any]]) -> tuple[float, float] | None:
     """95 % interval of the covered share, drawing images anew."""
-    shares = [
-        np.mean([row["error_px"] <= row["radius_px"] for row in group])
-        for _, group in ((key, list(part)) for key, part in itertools.groupby(rows, lambda row: row["image"]))
-    ]
-    drawn = np.random.default_rng(0).choice(shares, size=(10_000, len(shares))).mean(axis=1)
-    return [float(value) for value in np.percentile(drawn, (2.5, 97.5))]
+    images = Resampling([row["image"] for row in rows])
+    return images.interval_of_success_rate(column(rows, "error_px") / column(rows, "radius_px"), 1.0)
 
 
 def bins(rows: list[dict[str, Any]]) -> tuple[FloatArray, FloatArray, FloatArray]:

@@ -3,8 +3,9 @@
 An error has one of three kinds of value, and every function here keeps them apart:
 
 - a finite distance: the landmark is annotated and was predicted;
-- ``inf``: it is annotated but was not predicted. It is a miss in the success detection rate. There is no distance to
-  average, so it is no part of means, and reports count it beside them;
+- ``inf``: it is annotated but was not predicted. It is a miss in the success detection rate, and farther off than any
+  other in medians and percentiles. There is no distance to average, so it is no part of means and standard deviations,
+  and reports count it beside them;
 - NaN: there is nothing to compare with (not annotated, or no millimetres known). No part of any figure.
 
 Figures pool all landmarks of all images, as the paper does: the mean radial error of 150 cephalograms is the mean of
@@ -12,6 +13,10 @@ Figures pool all landmarks of all images, as the paper does: the mean radial err
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +36,39 @@ RELATIVE_TOLERANCE = 0.0065
 #: A distance on the threshold counts as within it. 30 px * 0.1 mm is 3.0000000000000004 mm in floating point, and whole
 #: pixels make such distances common, so the comparison allows for rounding.
 _ROUNDING = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorSummary:
+    """How errors are distributed, in their unit.
+
+    Args:
+        count: annotated landmarks.
+        not_detected: those of them that were not predicted.
+        mean: of the predicted ones: the mean radial error; NaN without any, as the next.
+        sd: their standard deviation, with ``count`` as divisor.
+        median, p75, p90, p95, p99, max: percentiles over all annotated landmarks, linear between neighbours; ``inf``
+            where they fall among those not predicted, NaN where none is annotated.
+    """
+
+    count: int
+    not_detected: int
+    mean: float
+    sd: float
+    median: float
+    p75: float
+    p90: float
+    p95: float
+    p99: float
+    max: float
+
+    @classmethod
+    def of(cls, errors: npt.ArrayLike) -> Self:
+        """Summarise errors of any shape."""
+        found, count = detected(errors), int((~np.isnan(np.asarray(errors, dtype=np.float64))).sum())
+        sd = float(found.std()) if found.size else float("nan")
+        places = percentiles(errors, (50, 75, 90, 95, 99, 100))
+        return cls(count, count - found.size, mean_radial_error(found), sd, *places)
 
 
 def radial_errors(
@@ -97,7 +135,36 @@ def success_detection_rate(errors: npt.ArrayLike, threshold: float) -> float:
     """
     values = np.asarray(errors, dtype=np.float64)
     annotated = values[~np.isnan(values)]
-    return float((annotated <= threshold * (1.0 + _ROUNDING)).mean()) if annotated.size else float("nan")
+    return float(within(annotated, threshold).mean()) if annotated.size else float("nan")
+
+
+def within(errors: npt.ArrayLike, threshold: float) -> npt.NDArray[np.bool_]:
+    """Which errors are at most ``threshold``, of the same shape; neither ``inf`` nor NaN is."""
+    hits: npt.NDArray[np.bool_] = np.asarray(errors, dtype=np.float64) <= threshold * (1.0 + _ROUNDING)
+    return hits
+
+
+def percentiles(errors: npt.ArrayLike, percents: Sequence[float]) -> list[float]:
+    """Percentiles, 0 to 100, over all that are not NaN, linear between neighbours as numpy's are.
+
+    Numpy makes NaN of a place beside an ``inf``; here it is ``inf`` as soon as it is not wholly on a finite value.
+    """
+    values = np.asarray(errors, dtype=np.float64)
+    ascending = np.sort(values[~np.isnan(values)])
+    if not ascending.size:
+        return [float("nan")] * len(percents)
+    above = ascending[np.ceil(np.array(percents) / 100.0 * (ascending.size - 1)).astype(int)]
+    places = np.percentile(np.nan_to_num(ascending), percents)
+    return [float(place) for place in np.where(np.isinf(above), above, places)]
+
+
+def cumulative(errors: npt.ArrayLike, radii: Iterable[float]) -> FloatArray:
+    """The cumulative error curve: :func:`success_detection_rate` at each of R radii.
+
+    Returns:
+        (R,) shares, 0 to 1; it ends below 1 where landmarks were not predicted. NaN where none is annotated.
+    """
+    return np.array([success_detection_rate(errors, radius) for radius in radii], dtype=np.float64)
 
 
 def detected(errors: npt.ArrayLike) -> FloatArray:

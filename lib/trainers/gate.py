@@ -16,10 +16,10 @@ import numpy.typing as npt
 
 from lib.checkpoints import HeldOutErrors
 from lib.evaluation.comparison import FEW_PATIENTS
+from lib.evaluation.intervals import LEVELS, Resampling, share_below_zero
 from lib.evaluation.metrics import RELATIVE_TOLERANCE, TOLERANCE_MM
 from lib.trainers.metrics import CAP, image_score
 
-DRAWS = 10_000
 FOLDS = 10
 
 
@@ -134,13 +134,9 @@ def _without_luck(
 
 def _bootstrap(differences: npt.NDArray[np.float64], groups: tuple[str, ...]) -> tuple[float, float, float]:
     """95 % interval of the mean difference, and the share of draws in which it is negative; a tie counts half."""
-    names, member = np.unique(groups, return_inverse=True)
-    sums, counts = np.bincount(member, differences), np.bincount(member)
-    drawn = np.random.default_rng(0).integers(len(names), size=(DRAWS, len(names)))
-    means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
-    low, high = np.percentile(means, (2.5, 97.5))
-    chance = float(np.mean(means < 0) + 0.5 * np.mean(means == 0))
-    return round(float(low), 4), round(float(high), 4), round(chance, 4)
+    means = Resampling(groups).ratios(differences, np.ones(len(groups)))
+    low, high = np.percentile(means, LEVELS)
+    return round(float(low), 4), round(float(high), 4), round(share_below_zero(means), 4)
 
 
 def _too_few(difference: float) -> str:

@@ -10,10 +10,14 @@ from hypothesis.extra import numpy as hnp
 
 from lib.evaluation.metrics import (
     RELATIVE_TOLERANCE,
+    ErrorSummary,
+    cumulative,
     detection_errors,
     mean_radial_error,
+    percentiles,
     radial_errors,
     success_detection_rate,
+    within,
 )
 
 NAN, INF = math.nan, math.inf
@@ -139,3 +143,75 @@ def test_one_tolerance_is_two_millimetres(predicted, truth, spacing):
         radial_errors(predicted, truth, spacing),
         atol=1e-9,
     )
+
+
+def test_a_summary_worked_by_hand():
+    assert ErrorSummary.of([[3, 1, NAN], [2, 4, 10]]) == ErrorSummary(
+        count=5,
+        not_detected=0,
+        mean=4.0,
+        sd=pytest.approx(math.sqrt((1 + 9 + 4 + 0 + 36) / 5)),
+        median=3.0,
+        p75=4.0,
+        p90=pytest.approx(4 + 0.6 * 6),
+        p95=pytest.approx(4 + 0.8 * 6),
+        p99=pytest.approx(4 + 0.96 * 6),
+        max=10.0,
+    )
+
+
+def test_a_miss_is_farther_than_any_other_but_no_part_of_the_mean():
+    """Of 5 annotated landmarks one was not predicted: the 75th percentile is the 4th of them, all above are misses."""
+    summary = ErrorSummary.of([3, 1, 2, 4, INF, NAN])
+    assert (summary.count, summary.not_detected, summary.mean, summary.median, summary.p75) == (5, 1, 2.5, 3, 4)
+    assert (summary.p90, summary.p95, summary.p99, summary.max) == (INF, INF, INF, INF)
+
+
+@pytest.mark.parametrize("errors", [[], [NAN, NAN]])
+def test_nothing_annotated_has_no_distribution(errors):
+    summary = ErrorSummary.of(errors)
+    assert (summary.count, summary.not_detected) == (0, 0)
+    assert all(map(math.isnan, (summary.mean, summary.sd, summary.median, summary.p99, summary.max)))
+
+
+def test_nothing_predicted_has_no_mean_and_no_finite_percentile():
+    summary = ErrorSummary.of([INF, INF])
+    assert (summary.count, summary.not_detected, summary.median, summary.max) == (2, 2, INF, INF)
+    assert math.isnan(summary.mean)
+    assert math.isnan(summary.sd)
+
+
+@given(hnp.arrays(np.float64, st.integers(1, 40), elements=st.floats(0, 50)), st.floats(0, 100))
+def test_percentiles_of_finite_errors_are_numpys(errors, percent):
+    assert percentiles(errors, [percent]) == pytest.approx([np.percentile(errors, percent)])
+
+
+QUARTERS = st.integers(0, 200).map(lambda number: number / 4)
+
+
+@given(hnp.arrays(np.float64, st.integers(1, 40), elements=QUARTERS | st.sampled_from([INF, NAN])))
+def test_percentiles_grow_and_agree_with_the_success_rate(errors):
+    """Within the next larger error there are at least so many per cent; beyond all distances there is none."""
+    places = percentiles(errors, range(0, 101, 5))
+    annotated = errors[~np.isnan(errors)]
+    if not annotated.size:
+        assert all(map(math.isnan, places))
+        return
+    assert places == sorted(places)
+    for percent, place in zip(range(0, 101, 5), places, strict=True):
+        reached = np.min(annotated[annotated >= place - 1e-9])
+        share = success_detection_rate(errors, reached) if math.isfinite(reached) else 1.0
+        assert share >= percent / 100
+    assert math.isinf(places[-1]) == np.isinf(annotated).any()
+
+
+def test_within_is_what_the_success_rate_counts():
+    errors = np.array([[1.0, 2.0, 2.1], [INF, NAN, 30 * 0.1]])
+    np.testing.assert_array_equal(within(errors, 2.0), [[True, True, False], [False, False, False]])
+    assert within(errors, 3.0)[1, 2]
+
+
+def test_a_cumulative_curve_worked_by_hand():
+    curve = cumulative([1.0, 2.0, 2.5, INF, NAN], (0, 1, 2, 2.4, 100))
+    np.testing.assert_array_equal(curve, [0, 0.25, 0.5, 0.5, 0.75])
+    assert np.isnan(cumulative([NAN], (1, 2))).all()
