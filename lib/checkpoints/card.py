@@ -6,9 +6,24 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from lib.heatmaps import HeatmapCodec
+from lib.heatmaps import Decoder, HeatmapCodec
 from lib.landmarks import LandmarkSet
-from lib.networks import ENCODERS, check_input_size
+from lib.networks import AGGREGATIONS, ENCODERS, check_input_size
+
+NETWORK = (
+    "variant",
+    "encoder",
+    "width",
+    "image_kernel",
+    "aggregation",
+    "refinement",
+    "batch_statistics",
+    "grey",
+    "input_size",
+    "sigma",
+    "decoder",
+)
+"""Fields of a card that say what the network is, what it is shown and how its heat maps are read."""
 
 
 class TrainingData(BaseModel):
@@ -38,7 +53,13 @@ class ModelCard(BaseModel):
     Attributes:
         model: name under which it is served, ``farnet_ceph``.
         version: the run that made it.
-        encoder, width, image_kernel: arguments of :class:`~lib.networks.FARNet`.
+        variant: what it was trained as, a key of :data:`lib.configs.VARIANTS`; what it takes to use the weights stands
+            in the other fields.
+        encoder, width, image_kernel, aggregation, refinement: arguments of :class:`~lib.networks.FARNet`.
+        batch_statistics: what batch normalisation uses in evaluation, what training has ``stored`` or those of the
+            ``image``, see :class:`~lib.networks.ImageBatchNorm2d`.
+        grey: what of an image becomes 0 and 1, see :class:`~lib.transforms.FitToInputd`; a network for ``eight_bit``
+            applies ImageNet's statistics to 0..255, as the released code does.
         input_size: ``(height, width)`` of the network's input.
         sigma, decoder: arguments of :class:`~lib.heatmaps.HeatmapCodec`.
         landmark_set: the landmarks, in the order of the heat maps.
@@ -55,12 +76,17 @@ class ModelCard(BaseModel):
     format: Literal[1] = 1
     model: str
     version: str
+    variant: str = "farnet"
     encoder: str
     width: Annotated[float, Field(gt=0)] | None = None
     image_kernel: Literal[1, 3] = 3
+    aggregation: str = "msfa"
+    refinement: bool = True
+    batch_statistics: Literal["stored", "image"] = "stored"
+    grey: Literal["window", "eight_bit"] = "window"
     input_size: tuple[int, int]
     sigma: Annotated[float, Field(gt=0)]
-    decoder: Literal["subpixel", "argmax"] = "subpixel"
+    decoder: Decoder = "subpixel"
     landmark_set: LandmarkSet
     metrics: dict[str, float | None] = {}
     training: dict[str, str | int | float | bool | None] = {}
@@ -75,6 +101,13 @@ class ModelCard(BaseModel):
         if encoder not in ENCODERS:
             raise ValueError(f"there is no encoder '{encoder}' here")
         return encoder
+
+    @field_validator("aggregation")
+    @classmethod
+    def _known_aggregation(cls, aggregation: str) -> str:
+        if aggregation not in AGGREGATIONS:
+            raise ValueError(f"there is no aggregation '{aggregation}' here")
+        return aggregation
 
     @field_validator("input_size")
     @classmethod
@@ -97,4 +130,5 @@ class ModelCard(BaseModel):
 
     def same_trunk(self, other: ModelCard) -> bool:
         """Whether the weights of one fit the network of the other, but for the maps of landmarks that only one has."""
-        return (self.encoder, self.width, self.image_kernel) == (other.encoder, other.width, other.image_kernel)
+        parts = ("encoder", "width", "image_kernel", "aggregation", "refinement")
+        return all(getattr(self, part) == getattr(other, part) for part in parts)

@@ -19,7 +19,8 @@ LANDMARK_AXES: dict[str, tuple[int, ...]] = {
     "refinement.head.1.bias": (0,),
 }
 """Axes whose last N channels belong to the landmarks, one each; channels before them, if any, belong to all. Hidden
-channels of the refinement's head are counted so too: as many stand behind the shared ones as there are landmarks."""
+channels of the refinement's head are counted so too: as many stand behind the shared ones as there are landmarks. A
+network without refinement has the coarse head alone."""
 
 
 def carry_over(network: FARNet, state: dict[str, Tensor], old: ModelCard, new: ModelCard) -> tuple[str, ...]:
@@ -42,21 +43,23 @@ def carry_over(network: FARNet, state: dict[str, Tensor], old: ModelCard, new: M
         The names that stayed, in the order of ``new``.
 
     Raises:
-        ValueError: the encoder, the width or the image stem is another one; one sentence.
+        ValueError: encoder, width, image stem, aggregation or refinement is another one; one sentence.
         RuntimeError: from torch, ``state`` does not fit ``old`` or ``network`` does not fit ``new``.
     """
     _check_same_trunk(old, new)
     names, old_names = new.landmark_set.names, old.landmark_set.names
     stayed = tuple(name for name in names if name in old_names)
-    if names == old_names or not LANDMARK_AXES.keys() <= state.keys():  # torch says which keys are missing
+    heads = LANDMARK_AXES.keys() & network.state_dict().keys()
+    if names == old_names or not heads <= state.keys():  # torch says which keys are missing
         network.load_state_dict(state)
         return stayed
     places = [names.index(name) for name in stayed]
     old_places = [old_names.index(name) for name in stayed]
     removed = [place for place, name in enumerate(old_names) if name not in names]
-    trained = _without_hidden(state, len(old_names), old_places, removed) if stayed and removed else dict(state)
+    hidden = new.refinement and stayed and removed
+    trained = _without_hidden(state, len(old_names), old_places, removed) if hidden else dict(state)
     for key, fresh in network.state_dict().items():
-        if key in LANDMARK_AXES:
+        if key in heads:
             axes = LANDMARK_AXES[key]
             to = [_channels(fresh, axis, len(names), places) for axis in axes]
             source = [_channels(trained[key], axis, len(old_names), old_places) for axis in axes]
@@ -70,6 +73,8 @@ def _check_same_trunk(old: ModelCard, new: ModelCard) -> None:
         ("encoder", old.encoder, new.encoder),
         ("width", _width(old), _width(new)),
         ("image kernel", old.image_kernel, new.image_kernel),
+        ("aggregation", old.aggregation, new.aggregation),
+        ("refinement", *("there" if card.refinement else "left out" for card in (old, new))),
     )
     for what, before, after in traits:
         if before != after:

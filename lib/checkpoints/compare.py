@@ -9,12 +9,9 @@ from typing import Any
 
 import torch
 
-from lib.checkpoints.card import TrainingData
+from lib.checkpoints.card import NETWORK, TrainingData
 from lib.checkpoints.held_out import HeldOutErrors
 from lib.checkpoints.version import Version
-
-NETWORK = ("encoder", "width", "image_kernel", "input_size", "sigma", "decoder")
-"""Fields of a card that say what the network is and how its heat maps are read."""
 
 Errors = dict[tuple[str, str], tuple[float, float | None]]
 """(image, landmark) -> radial error in pixels of the file, and error divided by what is tolerated."""

@@ -50,7 +50,16 @@ class Trained:
 
 def build_network(card: ModelCard) -> FARNet:
     """The untrained network that a card describes."""
-    return FARNet(card.encoder, len(card.landmark_set), width=card.width, image_kernel=card.image_kernel)
+    return FARNet(
+        card.encoder,
+        len(card.landmark_set),
+        width=card.width,
+        image_kernel=card.image_kernel,
+        aggregation=card.aggregation,
+        refinement=card.refinement,
+        white=255.0 if card.grey == "eight_bit" else 1.0,
+        image_statistics=card.batch_statistics == "image",
+    )
 
 
 def save_model(

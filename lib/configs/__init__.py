@@ -2,5 +2,6 @@
 
 from lib.configs.models import MODELS, ConfigError, TaskConfig, choose_models
 from lib.configs.presets import PRESETS, Preset
+from lib.configs.variants import VARIANTS, Variant
 
-__all__ = ["MODELS", "PRESETS", "ConfigError", "Preset", "TaskConfig", "choose_models"]
+__all__ = ["MODELS", "PRESETS", "VARIANTS", "ConfigError", "Preset", "TaskConfig", "Variant", "choose_models"]

@@ -9,6 +9,7 @@ from pathlib import Path
 from lib.activelearning import ScoreFile, Scoring
 from lib.checkpoints import ModelCard, ModelVersions
 from lib.configs.presets import PRESETS, Preset
+from lib.configs.variants import VARIANTS
 from lib.infers.landmarks import LandmarkInferTask
 from lib.landmarks import LandmarkSet, LandmarkSetError
 from lib.networks import ENCODERS, check_input_size, nearest_input_size
@@ -29,18 +30,22 @@ class TaskConfig:
         landmark_set: the landmarks.
         preset: network size and training.
         model_dir: folder of weights and runs.
+        variant: a key of :data:`~lib.configs.variants.VARIANTS`.
         encoder, input_size, sigma: instead of the preset's.
         imagenet: path of ImageNet weights for the encoder, or ``"download"``; None trains from scratch.
+        begin_with: path of a model file, of whatever landmarks, to take weights from instead.
     """
 
     name: str
     landmark_set: LandmarkSet
     preset: Preset
     model_dir: Path = field(default_factory=lambda: Path("model"))
+    variant: str = "farnet"
     encoder: str | None = None
     input_size: tuple[int, int] | None = None
     sigma: float | None = None
     imagenet: str | None = None
+    begin_with: str | None = None
 
     @property
     def published(self) -> Path:
@@ -71,12 +76,20 @@ class TaskConfig:
         """The card of a network that is yet to be trained."""
         height, width = self.landmark_set.input_size
         scaled = nearest_input_size(round(height * self.preset.scale), round(width * self.preset.scale))
+        variant = VARIANTS[self.variant]
         return ModelCard(
             model=self.name,
             version="untrained",
+            variant=self.variant,
             encoder=self.encoder or self.preset.encoder,
+            image_kernel=variant.image_kernel,
+            aggregation=variant.aggregation,
+            refinement=variant.refinement,
+            batch_statistics=variant.batch_statistics,
+            grey=variant.grey,
             input_size=self.input_size or scaled,
             sigma=self.sigma or self.preset.sigma,
+            decoder=variant.decoder,
             landmark_set=self.landmark_set,
         )
 
@@ -95,8 +108,18 @@ class TaskConfig:
 
     def train_task(self, *, progress: bool = False) -> LandmarkTrainTask:
         """The task that trains."""
-        recipe = Recipe(self.card(), self.versions, self.paths, self.imagenet, half=self.preset.half, progress=progress)
-        return LandmarkTrainTask(recipe, self.runs, self.preset.training)
+        variant, preset = VARIANTS[self.variant], self.preset
+        recipe = Recipe(
+            self.card(),
+            self.versions,
+            self.paths,
+            self.imagenet,
+            self.begin_with,
+            variant.objective,
+            half=preset.half,
+            progress=progress,
+        )
+        return LandmarkTrainTask(recipe, self.runs, preset.training.model_copy(update=dict(variant.training)))
 
 
 MODELS: dict[str, tuple[str, str]] = {
@@ -114,11 +137,12 @@ def choose_models(conf: Mapping[str, str], model_dir: Path) -> dict[str, TaskCon
     Args:
         conf: ``models``: names, separated by commas. ``landmarks``: a landmark set, shipped or the path of a user's
             own, for the named models; without ``models`` it becomes the model ``farnet_<name of the set>``.
-            ``preset``, ``encoder``, ``input_size`` (``800x640``), ``sigma``, ``imagenet``: instead of the models' own.
+            ``preset``, ``variant``, ``encoder``, ``input_size`` (``800x640``), ``sigma``, ``imagenet``, ``begin_with``:
+            instead of the models' own.
         model_dir: folder of weights and runs.
 
     Raises:
-        ConfigError: an unknown model, preset, encoder, size, or landmark set; one sentence.
+        ConfigError: an unknown model, preset, variant, encoder, size, or landmark set; one sentence.
     """
     own = _own_set(conf.get("landmarks"))
     names = [name.strip() for name in conf.get("models", "").split(",") if name.strip()]
@@ -150,6 +174,10 @@ def _customised(config: TaskConfig, conf: Mapping[str, str]) -> TaskConfig:
         if preset not in PRESETS:
             raise ConfigError(f"Unknown preset '{preset}': choose one of {', '.join(PRESETS)}.")
         config = replace(config, preset=PRESETS[preset])
+    if variant := conf.get("variant"):
+        if variant not in VARIANTS:
+            raise ConfigError(f"Unknown variant '{variant}': choose one of {', '.join(VARIANTS)}.")
+        config = replace(config, variant=variant)
     if encoder := conf.get("encoder"):
         if encoder not in ENCODERS:
             raise ConfigError(f"Unknown encoder '{encoder}': choose one of {', '.join(ENCODERS)}.")
@@ -160,6 +188,10 @@ def _customised(config: TaskConfig, conf: Mapping[str, str]) -> TaskConfig:
         config = replace(config, sigma=_parse_sigma(sigma))
     if imagenet := conf.get("imagenet"):
         config = replace(config, imagenet=imagenet)
+    if begin_with := conf.get("begin_with"):
+        if imagenet:
+            raise ConfigError("Training begins with 'imagenet' or with 'begin_with', not with both.")
+        config = replace(config, begin_with=begin_with)
     return config
 
 

@@ -2,17 +2,19 @@
 
 Cell ``i`` of a map with stride ``s`` covers the input pixels ``s * i`` to ``s * i + s - 1``; its centre lies at ``s *
 (i + 0.5) - 0.5``. Both directions use :meth:`HeatmapCodec.to_cells` and :meth:`HeatmapCodec.to_pixels`, so the
-released code's shift by one cell (targets drawn on 1..W, decoded on 0..W-1) has no place to happen.
+released code's shift by one cell (targets drawn on 1..W, decoded on 0..W-1) happens only where it is asked for.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Literal, Self
+from typing import Literal, Self, get_args
 
 import torch
 from torch import Tensor
+
+Decoder = Literal["subpixel", "argmax", "released"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +25,8 @@ class HeatmapCodec:
         sigma: standard deviation of the Gaussian in cells of the map (paper's code: 10, at both resolutions).
         stride: input pixels a cell covers, 1 for the fine and 2 for the coarse map.
         decoder: ``"subpixel"`` fits a Gaussian around the highest cell; ``"argmax"`` takes its centre, as the paper
-            does.
+            does; ``"released"`` does so too and draws targets one cell too far left and up, as the released code does,
+            so that points come back with that error.
 
     Raises:
         ValueError: a sigma that is not positive, a stride below 1, an unknown decoder.
@@ -37,15 +40,15 @@ class HeatmapCodec:
 
     sigma: float = 10.0
     stride: int = 1
-    decoder: Literal["subpixel", "argmax"] = "subpixel"
+    decoder: Decoder = "subpixel"
 
     def __post_init__(self) -> None:
         if not (self.sigma > 0 and math.isfinite(self.sigma)):
             raise ValueError(f"Argument sigma should be positive, got {self.sigma}.")
         if self.stride < 1:
             raise ValueError(f"Argument stride should be at least 1, got {self.stride}.")
-        if self.decoder not in ("subpixel", "argmax"):
-            raise ValueError(f"Argument decoder should be 'subpixel' or 'argmax', got {self.decoder!r}.")
+        if self.decoder not in get_args(Decoder):
+            raise ValueError(f"Argument decoder should be one of {', '.join(get_args(Decoder))}, got {self.decoder!r}.")
 
     def with_stride(self, stride: int) -> Self:
         """The same codec for maps of another resolution; sigma stays the same number of cells, as in the paper."""
@@ -79,6 +82,8 @@ class HeatmapCodec:
             raise ValueError(f"Expected points of shape (..., N, 2), got {tuple(points.shape)}.")
         height, width = (-(-side // self.stride) for side in size)
         cells = self.to_cells(points.float())
+        if self.decoder == "released":
+            cells = cells - 1.0  # the place of cell x on a grid that counts from 1
         along_x = self._profile(cells[..., 0], width)
         along_y = self._profile(cells[..., 1], height)
         return along_y.unsqueeze(-1) * along_x.unsqueeze(-2)

@@ -1,5 +1,7 @@
 """Losses on heat maps. Knows torch."""
 
 from lib.losses.ewc import EWCLoss
+from lib.losses.heatmap_loss import HeatmapLoss
+from lib.losses.others import LOSSES, AdaptiveWingLoss, L1Loss, SmoothL1Loss
 
-__all__ = ["EWCLoss"]
+__all__ = ["LOSSES", "AdaptiveWingLoss", "EWCLoss", "HeatmapLoss", "L1Loss", "SmoothL1Loss"]

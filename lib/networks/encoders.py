@@ -17,6 +17,7 @@ import torch
 from monai.networks.nets import (
     DenseNet,
     EfficientNetBN,
+    ResNet,
     SENet154,
     SEResNet50,
     SEResNet101,
@@ -124,6 +125,20 @@ def _senet(network: Callable[..., Any]) -> Stages:
     )
 
 
+def _resnet(layers: list[int]) -> Stages:
+    """With torchvision's strides, its names and no bias in the shortcuts."""
+    whole = ResNet(
+        "bottleneck", layers, [64, 128, 256, 512], 2, 3, conv1_t_stride=2, feed_forward=False, bias_downsample=False
+    )
+    return (
+        {"conv1": whole.conv1, "bn1": whole.bn1, "act": whole.act},
+        {"maxpool": whole.maxpool, "layer1": whole.layer1},
+        {"layer2": whole.layer2},
+        {"layer3": whole.layer3},
+        {"layer4": whole.layer4},
+    )
+
+
 def _efficientnet(name: str) -> Stages:
     whole = EfficientNetBN(name, pretrained=False, spatial_dims=2, in_channels=3, num_classes=1)
     blocks: dict[str, nn.Module] = {f"_blocks.{index}": block for index, block in whole._blocks.named_children()}
@@ -155,7 +170,8 @@ _SENET_KEYS: Renaming = (
     (r"^last_linear\..*", ""),
 )
 _DENSENET_URL = "https://download.pytorch.org/models/densenet"  # MONAI keeps these inside a function
-_SE_WIDTHS = (64, 256, 512, 1024, 2048)
+_RESNET_URL = "https://download.pytorch.org/models/resnet"  # torchvision's IMAGENET1K_V1; MONAI has its own in 3D only
+_RESNET_WIDTHS = (64, 256, 512, 1024, 2048)
 
 ENCODERS: dict[str, EncoderSpec] = {
     "densenet121": EncoderSpec(
@@ -180,13 +196,23 @@ ENCODERS: dict[str, EncoderSpec] = {
         renaming=_DENSENET_KEYS,
     ),
     **{
+        f"resnet{depth}": EncoderSpec(
+            f"ResNet-{depth}", partial(_resnet, layers), _RESNET_WIDTHS, url=f"{_RESNET_URL}{depth}-{digest}.pth"
+        )
+        for depth, layers, digest in (
+            (50, [3, 4, 6, 3], "0676ba61"),
+            (101, [3, 4, 23, 3], "63fe2227"),
+            (152, [3, 8, 36, 3], "394f9c45"),
+        )
+    },
+    **{
         name: EncoderSpec(title, partial(_senet, network), channels, url=SE_NET_MODELS[key], renaming=_SENET_KEYS)
         for name, title, network, channels, key in (
-            ("se_resnet50", "SE-ResNet-50", SEResNet50, _SE_WIDTHS, "se_resnet50"),
-            ("se_resnet101", "SE-ResNet-101", SEResNet101, _SE_WIDTHS, "se_resnet101"),
-            ("se_resnet152", "SE-ResNet-152", SEResNet152, _SE_WIDTHS, "se_resnet152"),
-            ("se_resnext50", "SE-ResNeXt-50 32x4d", SEResNext50, _SE_WIDTHS, "se_resnext50_32x4d"),
-            ("se_resnext101", "SE-ResNeXt-101 32x4d", SEResNext101, _SE_WIDTHS, "se_resnext101_32x4d"),
+            ("se_resnet50", "SE-ResNet-50", SEResNet50, _RESNET_WIDTHS, "se_resnet50"),
+            ("se_resnet101", "SE-ResNet-101", SEResNet101, _RESNET_WIDTHS, "se_resnet101"),
+            ("se_resnet152", "SE-ResNet-152", SEResNet152, _RESNET_WIDTHS, "se_resnet152"),
+            ("se_resnext50", "SE-ResNeXt-50 32x4d", SEResNext50, _RESNET_WIDTHS, "se_resnext50_32x4d"),
+            ("se_resnext101", "SE-ResNeXt-101 32x4d", SEResNext101, _RESNET_WIDTHS, "se_resnext101_32x4d"),
             ("senet154", "SENet-154", SENet154, (128, 256, 512, 1024, 2048), "senet154"),
         )
     },
@@ -214,7 +240,7 @@ ENCODERS: dict[str, EncoderSpec] = {
 }
 
 
-def image_statistics() -> tuple[Tensor, Tensor]:
+def imagenet_statistics() -> tuple[Tensor, Tensor]:
     """Mean and standard deviation of ImageNet for RGB in 0..1, each (1, 3, 1, 1)."""
     mean = torch.tensor([0.485, 0.456, 0.406]).reshape(1, 3, 1, 1)
     std = torch.tensor([0.229, 0.224, 0.225]).reshape(1, 3, 1, 1)

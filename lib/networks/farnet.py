@@ -7,9 +7,11 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from lib.networks.aggregation import Aggregation
-from lib.networks.encoders import ENCODERS, Encoder, image_statistics
+from lib.networks.aggregation import upsample
+from lib.networks.baselines import AGGREGATIONS
+from lib.networks.encoders import ENCODERS, Encoder, imagenet_statistics
 from lib.networks.heads import LinearHead, Refinement
+from lib.networks.statistics import use_image_statistics
 
 INPUT_MULTIPLE = 32
 """The encoder halves the image five times."""
@@ -29,6 +31,12 @@ class FARNet(nn.Module):
         num_landmarks: heat maps to draw.
         width: width of aggregation and refinement; None takes the encoder's own, 1.0 is the paper's.
         image_kernel: kernel of the image stem, 3 (figure) or 1 (released code).
+        aggregation: a key of :data:`~lib.networks.baselines.AGGREGATIONS`.
+        refinement: without it, the fine maps are the coarse ones up-sampled, and there is nothing else to train.
+        white: what 1 is multiplied by before ImageNet's statistics are applied, 255 as in the released code, where its
+            inputs reach 1100.
+        image_statistics: in evaluation, batch normalisation uses each image's own statistics as in the released code,
+            see :class:`~lib.networks.statistics.ImageBatchNorm2d`.
 
     Shape:
         - input: (B, 1, H, W) or (B, 3, H, W) grey values from 0 to 1, H and W multiples of 32. ImageNet's statistics
@@ -36,8 +44,8 @@ class FARNet(nn.Module):
         - output: in training ``(fine, coarse)`` of (B, N, H, W) and (B, N, H / 2, W / 2); in evaluation ``fine`` alone.
 
     Raises:
-        ValueError: an unknown encoder, no landmark, or an image of another size; the message gives the nearest good
-        one.
+        ValueError: an unknown encoder or aggregation, no landmark, or an image of another size; the message gives the
+        nearest good one.
 
     Example:
         >>> import torch
@@ -57,20 +65,28 @@ class FARNet(nn.Module):
         *,
         width: float | None = None,
         image_kernel: int = 3,
+        aggregation: str = "msfa",
+        refinement: bool = True,
+        white: float = 1.0,
+        image_statistics: bool = False,
     ) -> None:
         super().__init__()
         if num_landmarks < 1:
             raise ValueError(f"FARNet needs at least one landmark, got {num_landmarks}.")
+        if aggregation not in AGGREGATIONS:
+            raise ValueError(f"Unknown aggregation '{aggregation}': choose one of {', '.join(AGGREGATIONS)}.")
         self.encoder = Encoder(encoder)
         self.num_landmarks = num_landmarks
         width = ENCODERS[encoder].decoder_width if width is None else width
-        self.aggregation = Aggregation(self.encoder.channels, width)
+        self.aggregation = AGGREGATIONS[aggregation](self.encoder.channels, width)
         features = self.aggregation.out_channels
         self.coarse_head: nn.Module = LinearHead(features, num_landmarks)
-        self.refinement = Refinement(features, num_landmarks, width, image_kernel)
-        mean, std = image_statistics()
-        self.register_buffer("mean", mean, persistent=False)
-        self.register_buffer("std", std, persistent=False)
+        self.refinement = Refinement(features, num_landmarks, width, image_kernel) if refinement else None
+        mean, std = imagenet_statistics()
+        self.register_buffer("mean", mean / white, persistent=False)
+        self.register_buffer("std", std / white, persistent=False)
+        if image_statistics:
+            use_image_statistics(self)
 
     def forward(self, image: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         """Draw the heat maps; shapes stand in the class."""
@@ -89,14 +105,15 @@ class FARNet(nn.Module):
         levels = self.encoder(image)
         aggregated = self.aggregation(levels)
         coarse: Tensor = self.coarse_head(aggregated)
-        return self.refinement(image, aggregated, coarse), coarse, levels[-1].mean(dim=(-2, -1))
+        fine = upsample(coarse) if self.refinement is None else self.refinement(image, aggregated, coarse)
+        return fine, coarse, levels[-1].mean(dim=(-2, -1))
 
     def fused(self) -> FARNet:
         """A copy for inference whose heads are one convolution each; the same heat maps up to rounding."""
         network = copy.deepcopy(self).eval()
         if isinstance(network.coarse_head, LinearHead):
             network.coarse_head = network.coarse_head.fused()
-        if isinstance(network.refinement.head, LinearHead):
+        if network.refinement is not None and isinstance(network.refinement.head, LinearHead):
             network.refinement.head = network.refinement.head.fused()
         return network
 

@@ -7,6 +7,7 @@ it. So a training that was killed goes on as if nothing had happened, and two pr
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from monai.data import CacheDataset, DataLoader, PersistentDataset
 from monai.transforms import Compose, SelectItemsd
 from torch.utils.data import Dataset, DistributedSampler
 
+from lib.checkpoints import ModelCard
 from lib.transforms import FitToInputd, LoadRadiographd
 
 logger = logging.getLogger(__name__)
@@ -72,14 +74,14 @@ class EpochSampler(DistributedSampler[Any]):
             yield offset + index
 
 
-def file_to_input(size: tuple[int, int]) -> Compose:
+def file_to_input(card: ModelCard) -> Compose:
     """What is done once to each image: read, fit to the network's input, keep what training needs."""
-    return Compose([LoadRadiographd(), FitToInputd(size), SelectItemsd(SAMPLE_KEYS)])
+    return Compose([LoadRadiographd(), FitToInputd(card.input_size, card.grey), SelectItemsd(SAMPLE_KEYS)])
 
 
 def decoded(
     samples: Sequence[Mapping[str, Any]],
-    size: tuple[int, int],
+    card: ModelCard,
     folder: Path,
     *,
     processes: int = 1,
@@ -90,20 +92,20 @@ def decoded(
 
     Args:
         samples: see :func:`~lib.trainers.samples.labelled_samples`.
-        size: ``(height, width)`` of the network's input.
+        card: of the network that takes them.
         folder: where to keep what does not fit into memory; the caller removes it.
         processes: how many processes of this machine will each hold their own.
         progress: show a progress bar.
         tell: is told if the disk is needed.
     """
-    needed = len(samples) * size[0] * size[1] * torch.float32.itemsize
+    needed = len(samples) * math.prod(card.input_size) * torch.float32.itemsize
     if needed <= _free_memory() * MEMORY_SHARE / processes:
         threads = min(LOADING_THREADS, len(samples))
         return CacheDataset(
-            list(samples), file_to_input(size), num_workers=threads, progress=progress, copy_cache=False
+            list(samples), file_to_input(card), num_workers=threads, progress=progress, copy_cache=False
         )
     tell(f"{len(samples)} decoded radiographs need {needed / 1e9:.1f} GB, more than memory has: they are kept on disk.")
-    return PersistentDataset(list(samples), file_to_input(size), cache_dir=folder)
+    return PersistentDataset(list(samples), file_to_input(card), cache_dir=folder)
 
 
 def train_loader(dataset: VariedDataset, batch_size: int, rank: int = 0, world_size: int = 1) -> DataLoader:

@@ -15,6 +15,8 @@ from torch import Tensor, nn
 from torch import distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 
+from lib.networks import ImageBatchNorm2d
+
 Anything = TypeVar("Anything")
 
 
@@ -115,7 +117,9 @@ def chosen_devices(device: str, gpus: str, *, several: bool) -> list[torch.devic
 
 
 def with_global_statistics(network: nn.Module, device: torch.device) -> nn.Module:
-    """The network with batch normalisation over the images of all processes."""
+    """The network with batch normalisation over the images of all processes, or over each image as it has it."""
+    if any(isinstance(module, ImageBatchNorm2d) for module in network.modules()):
+        return network
     if device.type == "cuda":
         converted: nn.Module = nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
         return converted

@@ -1,8 +1,9 @@
-"""What training minimises: EWC on the fine and the coarse heat maps, targets drawn on the device."""
+"""What training minimises: a loss on the fine and the coarse heat maps, targets drawn on the device."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -10,15 +11,32 @@ import torch
 from torch import Tensor, nn
 
 from lib.heatmaps import HeatmapCodec
-from lib.losses import EWCLoss
+from lib.losses import LOSSES
 
 COARSE_STRIDE = 2
 MAX_WEIGHT = 4.0
 """However rare a landmark is, one annotation of it counts at most as much as four of another."""
 
 
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """Which loss, and how much the coarse maps count.
+
+    Args:
+        loss: a key of :data:`~lib.losses.LOSSES`.
+        coarse_weight: 1 in the paper; 0 trains the fine maps alone, as for networks whose fine maps are the coarse ones
+            up-sampled.
+    """
+
+    loss: str = "ewc"
+    coarse_weight: float = 1.0
+
+
+PAPERS_OBJECTIVE = Objective()
+
+
 class CoarseToFineLoss(nn.Module):
-    """``EWC(fine) + coarse_weight * EWC(coarse)`` against landmarks; with all landmarks annotated, the paper's.
+    """``loss(fine) + coarse_weight * loss(coarse)`` against landmarks; by default, with all annotated, the paper's.
 
     Each annotated landmark counts alike, however many others its image has: the sum over the annotated ones is divided
     by the number of maps, annotated or not. A mean over the annotated ones would let the only landmark of one image
@@ -27,8 +45,7 @@ class CoarseToFineLoss(nn.Module):
     Args:
         codec: of the fine maps; the coarse maps use the same sigma in cells.
         weights: (N,) what a landmark counts, see :func:`landmark_weights`; None: each 1.
-        alpha: of :class:`~lib.losses.EWCLoss`.
-        coarse_weight: 1 in the paper.
+        objective: the loss and the weight.
 
     Shape:
         - prediction: ``(fine, coarse)``, (B, N, H, W) and (B, N, H / 2, W / 2).
@@ -41,13 +58,12 @@ class CoarseToFineLoss(nn.Module):
         self,
         codec: HeatmapCodec,
         weights: Sequence[float] | None = None,
-        alpha: float = 40.0,
-        coarse_weight: float = 1.0,
+        objective: Objective = PAPERS_OBJECTIVE,
     ) -> None:
         super().__init__()
         self.codec = codec
-        self.ewc = EWCLoss(alpha, reduction="none")
-        self.coarse_weight = coarse_weight
+        self.loss = LOSSES[objective.loss](reduction="none")
+        self.coarse_weight = objective.coarse_weight
         self.register_buffer("weights", None if weights is None else torch.tensor(weights, dtype=torch.float32))
 
     def forward(self, prediction: tuple[Tensor, Tensor], points: Tensor) -> Tensor:
@@ -56,11 +72,13 @@ class CoarseToFineLoss(nn.Module):
         size = (fine.shape[-2], fine.shape[-1])
         annotated = ~torch.isnan(points).any(dim=-1)
         loss = self._mean(fine, self.codec.encode(points, size), annotated)
+        if not self.coarse_weight:
+            return loss
         targets = self.codec.with_stride(COARSE_STRIDE).encode(points, size)
         return loss + self.coarse_weight * self._mean(coarse, targets, annotated)
 
     def _mean(self, maps: Tensor, targets: Tensor, annotated: Tensor) -> Tensor:
-        losses: Tensor = self.ewc(maps, targets, annotated)
+        losses: Tensor = self.loss(maps, targets, annotated)
         losses = losses.flatten(-2).mean(dim=-1)  # (B, N), or one of each that is annotated
         if self.weights is not None:
             weights = self.weights.expand(annotated.shape)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, field_validator
 
 from lib.checkpoints import ModelCard
+from lib.checkpoints.card import NETWORK
 from lib.formats import write_atomic
 
 ORIGIN_FILE = "origin.json"
-NETWORK = ("encoder", "width", "image_kernel", "input_size", "sigma", "decoder")
 
 
 class Origin(BaseModel):
@@ -32,6 +32,13 @@ class Origin(BaseModel):
     learnt_before: tuple[str, ...] = ()
     all_known: bool = True
     network: dict[str, Any] = {}
+
+    @field_validator("network")
+    @classmethod
+    def _of_older_runs(cls, network: dict[str, Any]) -> dict[str, Any]:
+        """A run that began before a field came into being has what the field is by default."""
+        fields = {name: ModelCard.model_fields[name] for name in NETWORK}
+        return {**{name: field.default for name, field in fields.items() if not field.is_required()}, **network}
 
     @classmethod
     def of(cls, told: str, parent: ModelCard | None, card: ModelCard) -> Origin:

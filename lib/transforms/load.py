@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from lib.transforms.geometry import rescale_points
 
 WINDOW = (0.5, 99.5)
 """Percentiles of grey values that become 0 and 1: bits, exposure and collimation differ from device to device."""
+EIGHT_BIT = (0.0, 255.0)
 
 
 class LoadRadiographd(MapTransform):
@@ -48,13 +49,23 @@ class FitToInputd(MapTransform):
 
     Args:
         size: ``(height, width)`` of the network's input.
+        grey: which grey values become 0 and 1: ``window`` the percentiles of :data:`WINDOW`, ``eight_bit`` 0 and 255,
+            as networks take them that were trained on 8-bit files as they are; of deeper files the darkest and the
+            brightest, as when they are exported to 8 bits.
         points_key: (N, 2) points in pixels of the file that become points in pixels of the input; ignored where absent.
         keys: images (1, H, W).
     """
 
-    def __init__(self, size: tuple[int, int], points_key: str = "label", keys: KeysCollection = "image") -> None:
+    def __init__(
+        self,
+        size: tuple[int, int],
+        grey: Literal["window", "eight_bit"] = "window",
+        points_key: str = "label",
+        keys: KeysCollection = "image",
+    ) -> None:
         super().__init__(keys)
         self.size = size
+        self.grey = grey
         self.points_key = points_key
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
@@ -64,14 +75,24 @@ class FitToInputd(MapTransform):
             image: Tensor = result[key]
             file_size = (int(image.shape[-2]), int(image.shape[-1]))
             fitted = functional.interpolate(image[None], self.size, mode="bilinear", antialias=True)[0]
-            result[key] = scale_grey_values(fitted)
+            result[key] = scale_grey_values(fitted, _eight_bits(image) if self.grey == "eight_bit" else None)
             if self.points_key in result:
                 points = torch.as_tensor(result[self.points_key], dtype=torch.float32)
                 result[self.points_key] = rescale_points(points, file_size, self.size)
         return result
 
 
-def scale_grey_values(image: Tensor) -> Tensor:
-    """Grey values of (1, H, W) to 0..1 between the percentiles of :data:`WINDOW`; a uniform image becomes 0."""
-    low, high = np.percentile(image.numpy(), WINDOW)
+def scale_grey_values(image: Tensor, between: tuple[float, float] | None = None) -> Tensor:
+    """Grey values of (1, H, W) to 0..1; a uniform image becomes 0.
+
+    Args:
+        image: any grey values.
+        between: those that become 0 and 1; None: the percentiles of :data:`WINDOW`.
+    """
+    low, high = np.percentile(image.numpy(), WINDOW) if between is None else between
     return ((image - float(low)) / max(float(high - low), 1e-6)).clamp(0.0, 1.0)
+
+
+def _eight_bits(image: Tensor) -> tuple[float, float]:
+    low, high = image.min().item(), image.max().item()
+    return EIGHT_BIT if low >= EIGHT_BIT[0] and high <= EIGHT_BIT[1] else (low, high)

@@ -5,8 +5,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from lib.configs import MODELS, PRESETS, ConfigError, choose_models
+from lib.checkpoints import ModelCard
+from lib.configs import MODELS, PRESETS, VARIANTS, ConfigError, choose_models
 from lib.landmarks import LandmarkSet
+from lib.losses import LOSSES
+from lib.trainers import TrainOptions
+from lib.trainers.objective import Objective
 
 DIR = Path("model")
 
@@ -37,6 +41,9 @@ def test_the_paper_is_the_default():
     card = choose(models="farnet_ceph")["farnet_ceph"].card()
     assert (card.encoder, card.input_size, card.sigma) == ("densenet121", (800, 640), 10.0)
     assert (card.width, card.image_kernel, card.version) == (None, 3, "untrained")
+    assert (card.variant, card.aggregation, card.refinement, card.grey) == ("farnet", "msfa", True, "window")
+    assert (card.decoder, card.batch_statistics) == ("subpixel", "stored")
+    assert choose(models="farnet_ceph")["farnet_ceph"].train_task().recipe.objective == Objective("ewc", 1.0)
     assert choose(models="farnet_hand")["farnet_hand"].card().input_size == (512, 512)
     training = PRESETS["full"].training
     assert (training.optimizer, training.learning_rate, training.schedule) == ("adam", 1e-4, "step")
@@ -60,11 +67,49 @@ def test_what_can_be_chosen(conf, encoder, input_size, sigma):
     assert (card.encoder, card.input_size, card.sigma) == (encoder, input_size, sigma)
 
 
+def test_a_variant_goes_with_everything_else():
+    config = choose(models="farnet_ceph", variant="unet", preset="lite", encoder="resnet101", sigma="4")["farnet_ceph"]
+    card = config.card()
+    assert (card.variant, card.aggregation, card.refinement) == ("unet", "unet", False)
+    assert (card.encoder, card.input_size, card.sigma) == ("resnet101", (384, 320), 4.0)
+    task = config.train_task()
+    assert task.recipe.objective == Objective("mse", 0.0)
+    assert task.defaults == PRESETS["lite"].training
+
+
+def test_the_released_recipe_goes_before_the_preset_and_a_request_before_both():
+    task = choose(models="farnet_demo", variant="released")["farnet_demo"].train_task()
+    own, preset = task.defaults, PRESETS["lite"].training
+    assert (own.train_batch_size, own.optimizer, own.learning_rate, own.ema_decay) == (1, "adam", 1e-4, 0.0)
+    assert (own.schedule, own.augment, own.image_budget) == ("step", False, preset.image_budget)
+    asked = TrainOptions.from_request({"augment": True, "device": "cpu"}, own)
+    assert (asked.augment, asked.learning_rate) == (True, 1e-4)
+
+
+def test_variants_can_be_built_and_trained():
+    """Each names what there is: a network, a loss, options."""
+    for name, variant in VARIANTS.items():
+        config = choose(models="farnet_demo", variant=name)["farnet_demo"]
+        assert ModelCard.model_validate(config.card().model_dump()) == config.card()
+        assert variant.objective.loss in LOSSES
+        options = config.train_task().defaults
+        assert TrainOptions.model_validate(options.model_dump()) == options
+        assert variant.training.keys() <= TrainOptions.model_fields.keys()
+        assert variant.objective.coarse_weight == 0 or variant.refinement  # see _aggregation_alone
+
+
 def test_the_demo_model_is_the_small_one():
     config = choose(models="farnet_demo")["farnet_demo"]
     assert config.preset is PRESETS["lite"]
     assert config.card().encoder == "lite"
     assert config.train_task().recipe.half
+
+
+def test_training_begins_with_one_thing():
+    recipe = choose(models="farnet_ceph", begin_with="hands.pt")["farnet_ceph"].train_task().recipe
+    assert (recipe.begin_with, recipe.imagenet) == ("hands.pt", None)
+    with pytest.raises(ConfigError, match="not with both"):
+        choose(models="farnet_ceph", begin_with="hands.pt", imagenet="weights.pth")
 
 
 def test_imagenet_goes_to_the_training():
@@ -98,6 +143,7 @@ def test_a_set_for_a_model_that_there_is(own_set):
         ({"models": "farnet_demo,../x"}, r"Unknown model '\.\./x'"),
         ({"models": "farnet_demo", "landmarks": "feet"}, "No landmark set 'feet': give one of cephalometric_19"),
         ({"models": "farnet_demo", "preset": "huge"}, "Unknown preset 'huge': choose one of full, lite"),
+        ({"models": "farnet_demo", "variant": "best"}, "Unknown variant 'best': choose one of farnet, unet, fpn"),
         ({"models": "farnet_demo", "encoder": "vgg"}, "Unknown encoder 'vgg': choose one of densenet121"),
         ({"models": "farnet_demo", "input_size": "800"}, "Input size '800' is not of the form HEIGHTxWIDTH"),
         ({"models": "farnet_demo", "input_size": "-64x64"}, "Input size '-64x64' is not of the form HEIGHTxWIDTH"),

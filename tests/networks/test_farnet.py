@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from lib.networks import ENCODERS, FARNet, nearest_input_size
+from lib.networks import AGGREGATIONS, ENCODERS, FARNet, ImageBatchNorm2d, nearest_input_size
+from lib.networks.aggregation import upsample
 from lib.networks.heads import LinearHead
 
 SIZE = (64, 96)
@@ -145,6 +146,8 @@ def test_nearest_input_size():
 def test_unknown_encoder_and_no_landmarks():
     with pytest.raises(ValueError, match="Unknown encoder 'vgg16': choose one of densenet121"):
         FARNet("vgg16")
+    with pytest.raises(ValueError, match="Unknown aggregation 'hrnet': choose one of msfa, msfa_add, unet, fpn"):
+        FARNet("lite", aggregation="hrnet")
     with pytest.raises(ValueError, match="at least one landmark, got 0"):
         FARNet("lite", 0)
 
@@ -161,3 +164,104 @@ def test_fusing_leaves_the_network_as_it_was():
     network.fused()
     assert isinstance(network.coarse_head, LinearHead)
     assert isinstance(network.refinement.head, LinearHead)
+
+
+@pytest.mark.parametrize("refinement", [True, False])
+@pytest.mark.parametrize("aggregation", AGGREGATIONS)
+class TestEveryAggregation:
+    """What holds for one way to aggregate holds for all."""
+
+    def test_shapes_and_gradients(self, aggregation, refinement):
+        network = FARNet("lite", 5, aggregation=aggregation, refinement=refinement).train()
+        fine, coarse = network(torch.rand(2, 1, *SIZE))
+        assert fine.shape == (2, 5, *SIZE)
+        assert coarse.shape == (2, 5, SIZE[0] // 2, SIZE[1] // 2)
+        fine.square().mean().backward()  # the fine maps alone: some are trained without coarse ones
+        assert [name for name, part in network.named_parameters() if part.grad is None] == []
+        assert [name for name, part in network.named_parameters() if part.ndim > 1 and not part.grad.any()] == []
+
+    @torch.no_grad()
+    def test_fused_and_loaded(self, aggregation, refinement):
+        network = FARNet("lite", 5, aggregation=aggregation, refinement=refinement).eval()
+        image = torch.rand(1, 1, *SIZE)
+        fine = network(image)
+        assert torch.allclose(network.fused()(image), fine, atol=1e-4 * max(1.0, fine.abs().max().item()))
+        loaded = FARNet("lite", 5, aggregation=aggregation, refinement=refinement).eval()
+        loaded.load_state_dict(network.state_dict())
+        assert torch.equal(loaded(image), fine)
+
+    @torch.no_grad()
+    def test_every_level_of_the_encoder_is_seen(self, aggregation, refinement):
+        network = FARNet("lite", 5, aggregation=aggregation, refinement=refinement).eval()
+        levels = network.encoder(torch.rand(1, 3, *SIZE))
+        drawn = network.aggregation(levels)
+        for level in range(5):
+            others = [torch.zeros_like(seen) if place == level else seen for place, seen in enumerate(levels)]
+            assert not torch.equal(network.aggregation(others), drawn)
+
+
+def test_without_refinement_the_fine_maps_are_the_coarse_ones():
+    with torch.no_grad():
+        fine, coarse, _ = FARNet("lite", 3, aggregation="fpn", refinement=False).eval().details(torch.rand(1, 1, *SIZE))
+    assert torch.equal(fine, upsample(coarse))
+
+
+def test_the_aggregation_with_additions_has_the_layers_of_the_other_but_for_what_is_added():
+    """Beside: 1280 channels to 256; added: the encoder's 1024 to 256, and 256 to 256."""
+    beside, added = (FARNet("densenet121", 19, aggregation=name).aggregation for name in ("msfa", "msfa_add"))
+    assert [part.mix[0].in_channels for part in (beside.up1_level4, added.up1_level4)] == [1280, 256]
+    assert (added.up1_level4.fuse.project.in_channels, added.up1_level4.fuse.project.out_channels) == (1024, 256)
+    assert beside.out_channels == added.out_channels == 64
+
+
+def test_inputs_of_the_released_code_reach_1100():
+    network = FARNet("lite", 3, white=255.0).eval()
+    seen = []
+    network.encoder.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    network(torch.tensor([0.0, 128 / 255, 1.0]).reshape(1, 1, 1, 3).repeat_interleave(32, 3).expand(-1, -1, 32, -1))
+    red = seen[0][0, 0, 0, ::32]
+    assert red.tolist() == pytest.approx([(value - 0.485) / 0.229 for value in (0, 128, 255)], rel=1e-5)
+    assert 1100 < seen[0].max() < 1140
+
+
+class TestImageStatistics:
+    """Batch normalisation as the released code has it at test time."""
+
+    @pytest.fixture
+    def network(self):
+        network = FARNet("lite", 3, image_statistics=True).train()
+        with torch.no_grad():
+            network(torch.rand(2, 1, *SIZE))  # stored statistics of their own
+        return network
+
+    @torch.no_grad()
+    def test_evaluation_is_training_with_a_batch_of_one(self, network):
+        image = torch.rand(1, 1, *SIZE)
+        evaluated = network.eval()(image)
+        assert torch.allclose(evaluated, network.train()(image)[0], atol=1e-4 * evaluated.abs().max())
+        plain = FARNet("lite", 3).eval()
+        plain.load_state_dict(network.state_dict())
+        assert not torch.allclose(evaluated, plain(image), atol=1e-2 * evaluated.abs().max())
+
+    @torch.no_grad()
+    def test_images_of_a_batch_do_not_see_each_other(self, network):
+        images = torch.rand(3, 1, *SIZE)
+        together = network.eval()(images)
+        alone = torch.cat([network(image[None]) for image in images])
+        assert torch.allclose(together, alone, atol=1e-4 * alone.abs().max())
+
+    @torch.no_grad()
+    def test_nothing_stored_changes_fused_or_not(self, network):
+        network.eval()
+        before = {key: value.clone() for key, value in network.state_dict().items()}
+        fused, image = network.fused(), torch.rand(1, 1, *SIZE)
+        fine = network(image)
+        assert torch.allclose(fused(image), fine, atol=1e-4 * fine.abs().max())
+        assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
+
+    def test_every_batch_norm_and_no_other_layer(self):
+        plain, own = (FARNet("lite", 3, image_statistics=flag) for flag in (False, True))
+        kinds = [[type(module) for module in network.modules()] for network in (plain, own)]
+        assert torch.nn.BatchNorm2d not in kinds[1]
+        assert [ImageBatchNorm2d if kind is torch.nn.BatchNorm2d else kind for kind in kinds[0]] == kinds[1]
+        assert plain.state_dict().keys() == own.state_dict().keys()

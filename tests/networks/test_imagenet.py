@@ -4,7 +4,7 @@ import re
 
 import pytest
 import torch
-from monai.networks.nets import DenseNet121, EfficientNetBN, SEResNet50
+from monai.networks.nets import DenseNet121, EfficientNetBN, ResNet, SEResNet50
 
 from lib.networks import ENCODERS, Encoder, WeightsError, load_imagenet_weights
 
@@ -37,8 +37,14 @@ def _as_lukemelas(state):
     return {re.sub(r"^_blocks\.\d+\.(\d+)\.", r"_blocks.\1.", key): value for key, value in state.items()}
 
 
+def _resnet50():
+    """With the strides and the shortcuts without bias that torchvision has; the names are the same."""
+    return ResNet("bottleneck", [3, 4, 6, 3], [64, 128, 256, 512], 2, 3, conv1_t_stride=2, bias_downsample=False)
+
+
 PUBLISHED = {
     "densenet121": (lambda: DenseNet121(2, 3, 1000), _as_torchvision),
+    "resnet50": (_resnet50, dict),
     "se_resnet50": (lambda: SEResNet50(spatial_dims=2, in_channels=3, num_classes=1000), _as_cadene),
     "efficientnet_b0": (lambda: EfficientNetBN("efficientnet-b0", pretrained=False, num_classes=1000), _as_lukemelas),
 }
@@ -63,6 +69,10 @@ def test_every_weight_arrives(published):
         deepest = encoder(image)[-1]
         if name.startswith("efficientnet"):
             expected = whole._blocks(whole._swish(whole._bn0(whole._conv_stem(whole._conv_stem_padding(image)))))
+        elif name.startswith("resnet"):
+            expected = whole.maxpool(whole.act(whole.bn1(whole.conv1(image))))
+            for layer in (whole.layer1, whole.layer2, whole.layer3, whole.layer4):
+                expected = layer(expected)
         else:
             expected = whole.features(image)
     assert torch.allclose(deepest, expected, atol=1e-5)
@@ -73,6 +83,22 @@ def test_se_resnet101_has_blocks_of_two_digits():
     encoder = Encoder("se_resnet101")
     keys = [key for key in encoder.state_dict() if ".layer3.22." in key or "layer3.22" in key]
     assert keys
+
+
+@pytest.mark.parametrize(("depth", "published"), [(50, 25_557_032), (101, 44_549_160), (152, 60_192_808)])
+def test_resnets_are_torchvisions_without_their_classifier(depth, published):
+    """By the parameters that torchvision states, by its names, and by the stride in the 3x3 convolution."""
+    encoder = Encoder(f"resnet{depth}")
+    assert sum(part.numel() for part in encoder.parameters()) == published - (2048 + 1) * 1000
+    stem, layer2 = encoder.stages[0].conv1, encoder.stages[2].layer2[0]
+    assert (stem.kernel_size, stem.stride, stem.padding, stem.bias) == ((7, 7), (2, 2), (3, 3), None)
+    assert [part.stride for part in (layer2.conv1, layer2.conv2, layer2.conv3)] == [(1, 1), (2, 2), (1, 1)]
+    assert layer2.downsample[0].stride == (2, 2)
+    named = {key.removeprefix("stages.4.layer4.0.") for key in encoder.state_dict() if "layer4.0." in key}
+    convolutions = {f"conv{number}.weight" for number in (1, 2, 3)} | {"downsample.0.weight"}
+    norms = ("bn1", "bn2", "bn3", "downsample.1")
+    parts = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
+    assert named == convolutions | {f"{norm}.{part}" for norm in norms for part in parts}
 
 
 def test_weights_of_another_encoder_are_refused(tmp_path):

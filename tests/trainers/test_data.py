@@ -1,5 +1,7 @@
 """What an image looks like in an epoch depends on seed, epoch and image alone."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -9,9 +11,9 @@ from torch.utils.data import Dataset
 from lib.trainers import data
 from lib.trainers.data import EpochSampler, VariedDataset, decoded, train_loader
 from lib.trainers.samples import labelled_samples
-from tests.tiny import CEPH, phantom_folder
+from tests.tiny import CEPH, phantom_folder, tiny_config
 
-SIZE = (64, 64)
+CARD = tiny_config(Path("model"), input_size="64x64").card()
 
 
 class Shift(Randomizable, MapTransform):
@@ -95,7 +97,7 @@ def test_each_file_is_decoded_once(samples, tmp_path, monkeypatch):
     original = load.read_radiograph
     monkeypatch.setattr(load, "read_radiograph", lambda path: (read.append(path), original(path))[1])
     told = []
-    in_memory = decoded(samples, SIZE, tmp_path / "cache", tell=told.append)
+    in_memory = decoded(samples, CARD, tmp_path / "cache", tell=told.append)
     dataset = VariedDataset(in_memory, [], seed=0)
     first = [next(iter(train_loader(dataset, 4)))["image"] for _ in range(3)]
     assert len(read) == 4
@@ -103,7 +105,7 @@ def test_each_file_is_decoded_once(samples, tmp_path, monkeypatch):
     assert not (tmp_path / "cache").exists()
 
     monkeypatch.setattr(data, "MEMORY_SHARE", 1e-9)
-    on_disk = decoded(samples, SIZE, tmp_path / "cache", tell=told.append)
+    on_disk = decoded(samples, CARD, tmp_path / "cache", tell=told.append)
     again = [next(iter(train_loader(VariedDataset(on_disk, [], seed=0), 4)))["image"] for _ in range(3)]
     assert len(read) == 8
     assert "more than memory has: they are kept on disk" in told[0]
@@ -111,7 +113,7 @@ def test_each_file_is_decoded_once(samples, tmp_path, monkeypatch):
 
 
 def test_variation_leaves_what_is_kept_alone(samples, tmp_path):
-    kept = decoded(samples, SIZE, tmp_path / "cache")
+    kept = decoded(samples, CARD, tmp_path / "cache")
     before = [(sample["image"].clone(), np.array(sample["label"])) for sample in kept]
     from lib.transforms import training_variation
 

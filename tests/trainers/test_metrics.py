@@ -10,6 +10,7 @@ from torch import nn
 from lib.heatmaps import HeatmapCodec
 from lib.trainers.distributed import Worker
 from lib.trainers.metrics import CAP, HeldOutTable, measure
+from lib.transforms import MapDecoder
 
 NAN = float("nan")
 
@@ -119,6 +120,6 @@ def test_a_network_of_other_landmarks_is_measured_on_those_it_knows():
     }
     network = Peaks(points, (64, 96))
     codec = HeatmapCodec(sigma=3.0)
-    found = measure(network, [sample], codec, Worker(torch.device("cpu")), places=[1, 0, None])
+    found = measure(network, [sample], MapDecoder(codec), Worker(torch.device("cpu")), places=[1, 0, None])
     assert found.results()["image"].px == pytest.approx([0.0, 3.0, NAN], abs=0.05, nan_ok=True)
     assert found.figures()["val_mre_px"] == pytest.approx(1.5, abs=0.05)

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from lib.heatmaps import HeatmapCodec
-from lib.losses import EWCLoss
-from lib.trainers.objective import MAX_WEIGHT, CoarseToFineLoss, landmark_weights
+from lib.losses import LOSSES, EWCLoss
+from lib.trainers.objective import MAX_WEIGHT, CoarseToFineLoss, Objective, landmark_weights
 
 SIZE = (64, 96)
 CODEC = HeatmapCodec(sigma=3.0)
@@ -36,8 +36,23 @@ def test_the_sum_of_fine_and_coarse(points, maps):
         for drawn, stride in zip(maps, (1, 2), strict=True)
     )
     torch.testing.assert_close(CoarseToFineLoss(CODEC)(maps, points), fine + coarse)
-    torch.testing.assert_close(CoarseToFineLoss(CODEC, coarse_weight=0.25)(maps, points), fine + 0.25 * coarse)
+    torch.testing.assert_close(
+        CoarseToFineLoss(CODEC, objective=Objective(coarse_weight=0.25))(maps, points), fine + 0.25 * coarse
+    )
     assert fine != coarse
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_any_loss_and_without_coarse_maps(points, maps, loss):
+    fine, coarse = (
+        LOSSES[loss]()(drawn, CODEC.with_stride(stride).encode(points, SIZE))
+        for drawn, stride in zip(maps, (1, 2), strict=True)
+    )
+    torch.testing.assert_close(CoarseToFineLoss(CODEC, objective=Objective(loss))(maps, points), fine + coarse)
+    alone = CoarseToFineLoss(CODEC, objective=Objective(loss, 0.0))(maps, points)
+    torch.testing.assert_close(alone, fine)
+    alone.backward()
+    assert maps[1].grad is None
 
 
 def test_what_is_not_annotated_does_not_train(points, maps):
@@ -65,7 +80,7 @@ def test_half_precision_maps_are_compared_in_full(points, maps):
 def test_an_annotation_counts_the_same_in_a_sparse_image_as_in_a_full_one(points, maps):
     """The gradient at the only landmark of an image is that of one among three."""
     full, sparse = (maps[0].detach().clone().requires_grad_() for _ in range(2))
-    loss = CoarseToFineLoss(CODEC, coarse_weight=0.0)
+    loss = CoarseToFineLoss(CODEC, objective=Objective(coarse_weight=0.0))
     loss([full, maps[1]], points).backward()
     points[0, 1:] = NAN
     loss([sparse, maps[1]], points).backward()
