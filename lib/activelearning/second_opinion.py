@@ -13,7 +13,7 @@ from torch import Tensor
 from lib.checkpoints import ModelFileError, ModelVersions, Trained, VersionError
 from lib.infers import LandmarkInferTask, Prediction
 from lib.networks import FARNet, channels_last, choose_device
-from lib.transforms import FitToInputd, LoadRadiographd, points_of_views, rescale_points
+from lib.transforms import FitToInputd, LoadRadiographd, MapDecoder, points_of_views, rescale_points
 
 logger = logging.getLogger(__name__)
 
@@ -42,15 +42,16 @@ class SecondOpinion:
         before = self._before(found.card.version, device)
         trained = before or self.task.in_use(device)
         card = trained.card
-        sample = Compose([LoadRadiographd(), FitToInputd(card.input_size)])({"image": path})
+        sample = Compose([LoadRadiographd(), FitToInputd(card.input_size, card.grey)])({"image": path})
+        size = (found.header.height, found.header.width)
+        decoder = MapDecoder(card.codec(), trained.trust.shape_model)
 
         @torch.no_grad()
         def predict(image: Tensor) -> Tensor:
-            return card.codec().decode(trained.network(image.to(device)))[0].cpu()
+            return decoder.decode(trained.network(image.to(device))[0], size)[None].cpu()
 
         image = sample["image"]
         others = predict(image[None]) if before is not None else points_of_views(predict, image)
-        size = (found.header.height, found.header.width)
         points = rescale_points(others.double(), card.input_size, size).numpy()
         mine = found.landmarks.ordered(card.landmark_set.names).points()
         return float(np.linalg.norm(points - mine, axis=-1).mean() / np.hypot(*size))

@@ -14,11 +14,13 @@ from torch import Tensor
 from torch.nn import functional
 
 from lib.heatmaps.codec import HeatmapCodec
+from lib.heatmaps.window import windows
 
 _CELLS_A_SIGMA = 2.5
 """Maps are looked at with about so many cells a sigma: finer ones tell the same and take longer."""
 _RIVAL_SIGMAS = 3.0
 """A second summit is one farther than this from the first."""
+_HIGHEST_RIVAL = 10.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,10 +29,11 @@ class Evidence:
 
     Args:
         points: (N, 2) landmarks ``(x, y)``, decoded from the fine maps.
-        peak: (N,) the value of the highest cell, 0 to 1.
+        peak: (N,) the value of the highest cell at the point, 0 to 1.
         width: (N,) diameter of a disc with the area where the map is above half its peak, in units of that of an ideal
             map, whose width is 1.
-        rival: (N,) height of the highest cell more than three sigma away, as a share of the peak.
+        rival: (N,) height of the highest cell more than three sigma away, as a share of the peak: above 1 where the
+            point is not at the highest summit, because other landmarks speak against that.
         disagreement: (N,) distance between the points of the fine and the coarse map, in sigmas of the fine map.
         stray: (N,) distance between the point and the map's centre of mass, in the same unit.
         shape: (N, 2, 2) covariance of the part above half the peak in square pixels, x first.
@@ -54,26 +57,31 @@ class Evidence:
 
 
 @torch.no_grad()
-def examine(fine: Tensor, coarse: Tensor, codec: HeatmapCodec) -> Evidence:
+def examine(fine: Tensor, coarse: Tensor, codec: HeatmapCodec, points: Tensor | None = None) -> Evidence:
     """Look at the heat maps of one image.
 
     Args:
         fine: (N, h, w).
         coarse: (N, h / 2, w / 2), whose cells cover twice as many pixels.
         codec: of the fine maps.
+        points: (N, 2) the landmarks, where they were not chosen by the highest summits, which the codec decodes.
 
     Raises:
         ValueError: maps of another shape.
     """
     if fine.ndim != 3 or coarse.ndim != 3 or len(fine) != len(coarse):
         raise ValueError(f"Expected maps of shape (N, h, w), got {tuple(fine.shape)} and {tuple(coarse.shape)}.")
-    points, peak = codec.decode(fine)
     other, _ = codec.with_stride(2 * codec.stride).decode(coarse)
     step = max(1, int(codec.sigma / _CELLS_A_SIGMA))
     maps = functional.avg_pool2d(fine.float()[None], step, ceil_mode=True, count_include_pad=False)[0]
     reduced = HeatmapCodec(sigma=codec.sigma / step, stride=codec.stride * step)
-    summit = maps.flatten(1).amax(dim=1).clamp_min(1e-6)
-    relative = maps / summit[:, None, None]
+    if points is None:
+        points, peak = codec.decode(fine)
+        summit = maps.flatten(1).amax(dim=1)
+    else:
+        peak = _highest_near(fine, codec.to_cells(points), codec.sigma).float().clamp(0.0, 1.0)
+        summit = _highest_near(maps, reduced.to_cells(points), reduced.sigma)
+    relative = maps / summit.clamp_min(1e-6)[:, None, None]
     above = (relative > 0.5).float()
     area = above.flatten(1).sum(dim=1)
     ideal = 2.0 * math.pi * math.log(2.0) * reduced.sigma**2  # of a Gaussian above half its height, in cells
@@ -90,11 +98,16 @@ def examine(fine: Tensor, coarse: Tensor, codec: HeatmapCodec) -> Evidence:
     )
 
 
+def _highest_near(maps: Tensor, cells: Tensor, sigma: float) -> Tensor:
+    """(M,) the highest value within about a sigma, at least two cells, to each side of a place."""
+    return windows(maps, cells.round(), max(2, round(sigma))).flatten(1).amax(dim=1)
+
+
 def _rival(relative: Tensor, cells: Tensor, radius: float) -> Tensor:
     """(M,) the highest value farther than ``radius`` from the summit; 0 where nothing is."""
     rows, columns = _axes(relative)
     away = (columns - cells[:, 0, None, None]) ** 2 + (rows - cells[:, 1, None, None]) ** 2 > radius**2
-    return torch.where(away, relative, 0.0).flatten(1).amax(dim=1).clamp(0.0, 1.0)
+    return torch.where(away, relative, 0.0).flatten(1).amax(dim=1).clamp(0.0, _HIGHEST_RIVAL)
 
 
 def _moments(weights: Tensor) -> tuple[Tensor, Tensor]:

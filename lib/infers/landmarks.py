@@ -25,7 +25,7 @@ from lib.infers.prediction import Prediction, prediction_of
 from lib.landmarks import LandmarkSet
 from lib.networks import DeviceError, FARNet, channels_last, choose_device
 from lib.radiographs import PixelSpacing
-from lib.transforms import ExamineMapsd, FitToInputd, LoadRadiographd
+from lib.transforms import ExamineMapsd, FitToInputd, LoadRadiographd, MapDecoder
 
 logger = logging.getLogger(__name__)
 
@@ -153,7 +153,7 @@ class LandmarkInferTask(BasicInferTask):
         if data is not None:
             data["trained"] = self.in_use(data["device"])
             card = data["trained"].card
-        return [LoadRadiographd(), FitToInputd(card.input_size)]
+        return [LoadRadiographd(), FitToInputd(card.input_size, card.grey)]
 
     def inferer(self, data: Any = None) -> Inferer:
         """The whole image at once."""
@@ -167,7 +167,10 @@ class LandmarkInferTask(BasicInferTask):
 
     def post_transforms(self, data: Any = None) -> list[Callable[..., Any]]:
         """Decode the heat maps, and see what they tell of how sure they are."""
-        return [ExamineMapsd((data["trained"].card if data else self.card()).codec())]
+        if data is None:
+            return [ExamineMapsd(MapDecoder(self.card().codec()))]
+        trained: Trained = data["trained"]
+        return [ExamineMapsd(MapDecoder(trained.card.codec(), trained.trust.shape_model))]
 
     def writer(self, data: dict[str, Any], extension: Any = None, dtype: Any = None) -> tuple[str, dict[str, Any]]:
         """Write the markups file and the JSON.

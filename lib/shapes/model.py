@@ -14,6 +14,7 @@ from lib.shapes.exchange import Groups, exchange, exchanged_points, exchanged_ru
 from lib.shapes.factors import Factors
 from lib.shapes.gaussian import FEWEST, Told, believable, joined, squared_length, told_by
 from lib.shapes.learn import Learned, freedom_limit, learn, parts_of
+from lib.shapes.relations import Relations
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
@@ -65,9 +66,11 @@ class ShapeModel:
     covered: npt.NDArray[np.intp]
     learned: Learned
     _inverse: FloatArray = field(init=False, repr=False)
+    _relations: Relations = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_inverse", self.learned.factors.inverse())
+        object.__setattr__(self, "_relations", Relations.of(self.learned.factors, self.learned.widening))
 
     @classmethod
     def fit(cls, shapes: npt.ArrayLike) -> Self:
@@ -93,9 +96,7 @@ class ShapeModel:
         Args:
             points: (N, 2) ``(x, y)`` in pixels, NaN where a landmark is not known.
         """
-        shape = np.asarray(points, dtype=np.float64)
-        if shape.shape != (self.count, 2):
-            raise ShapeError(f"The model judges shapes of {self.count} landmarks, not an array of {shape.shape}.")
+        shape = self._checked(points)
         laid = self._lay(shape[self.covered])
         if laid is None:
             nothing = np.full(self.count, np.nan)
@@ -109,6 +110,44 @@ class ShapeModel:
             mirrored=mirror is not None and mirror.distance <= max(1.0, min(_ALMOST, laid.distance / _CLEARLY)),
             swapped=self._swapped(shape[self.covered], laid) if laid.distance > 1 else (),
         )
+
+    def expected(self, points: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
+        """``expected`` and ``spread`` as :meth:`judge` has them, without judging; all NaN where there is no shape."""
+        laid = self._lay(self._checked(points)[self.covered])
+        if laid is None:
+            return np.full((self.count, 2), np.nan), np.full(self.count, np.nan)
+        places = laid.expected(self.learned.factors.mean)
+        return self._spread_out(places), self._spread_out(laid.deviations(self.learned.widening))
+
+    def relations(self, points: npt.ArrayLike) -> Relations | None:
+        """How far apart landmarks that tell most of one another lie in an image, in its pixels.
+
+        Args:
+            points: (N, 2) ``(x, y)`` in pixels, NaN where a landmark is not known; those that most agree with say how
+                large shapes are in this image, and how they are turned.
+
+        Returns:
+            None where too few are known to say that.
+        """
+        shape = self._checked(points)[self.covered]
+        known = np.isfinite(shape).all(axis=1)
+        pose = self._pose(shape, known) if known.sum() >= FEWEST else None
+        if pose is None:
+            return None
+        back = 1.0 / pose.factor
+        turn = np.array([[back.real, -back.imag], [back.imag, back.real]])
+        return self._relations.moved(turn).renamed(self.covered)
+
+    def _checked(self, points: npt.ArrayLike) -> FloatArray:
+        shape = np.asarray(points, dtype=np.float64)
+        if shape.shape != (self.count, 2):
+            raise ShapeError(f"The model judges shapes of {self.count} landmarks, not an array of {shape.shape}.")
+        return shape
+
+    def _pose(self, shape: FloatArray, known: BoolArray) -> Similarity | None:
+        learned = self.learned
+        target = as_complex(learned.factors.mean[known])
+        return robust_similarity(as_complex(shape[known]), target, learned.spread[known])
 
     def _swapped(self, shape: FloatArray, laid: _Laid) -> Groups:
         mean = self.learned.factors.mean
@@ -130,7 +169,7 @@ class ShapeModel:
         if known.sum() < FEWEST:
             return None
         learned, mean = self.learned, self.learned.factors.mean
-        pose = robust_similarity(as_complex(shape[known]), as_complex(mean[known]), learned.spread[known])
+        pose = self._pose(shape, known)
         if pose is None:
             return None
         away = np.full(shape.shape, np.nan)

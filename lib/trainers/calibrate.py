@@ -12,10 +12,9 @@ import torch
 
 from lib.checkpoints import ModelCard
 from lib.confidence import Calibration, HeldOutCase, NoPromiseError, Trust
-from lib.heatmaps import examine
 from lib.networks import FARNet
 from lib.shapes import ShapeError, ShapeModel
-from lib.transforms import rescale_points
+from lib.transforms import MapDecoder, rescale_points
 
 logger = logging.getLogger(__name__)
 
@@ -96,11 +95,11 @@ def examined(
         groups: the patient of each image.
     """
     device = next(network.parameters()).device
-    cases = []
+    decoder, cases = MapDecoder(card.codec(), trust.shape_model), []
     for sample in samples:
         fine, coarse, _ = network.details(sample["image"][None].to(device))
-        evidence = examine(fine[0].float(), coarse[0].float(), card.codec())
         file_size = (int(sample["file_size"][0]), int(sample["file_size"][1]))
+        evidence = decoder.examine(fine[0].float(), coarse[0].float(), file_size)
         points, truth = (
             rescale_points(torch.as_tensor(given).double().cpu(), card.input_size, file_size).numpy()
             for given in (evidence.points, sample["label"])

@@ -14,10 +14,9 @@ from torch import nn
 
 from lib.checkpoints import HeldOutErrors
 from lib.evaluation.metrics import detection_errors, mean_radial_error, radial_errors, success_detection_rate
-from lib.heatmaps import HeatmapCodec
 from lib.trainers.distributed import Worker
 from lib.trainers.lock import TrainingStoppedError
-from lib.transforms import rescale_points
+from lib.transforms import MapDecoder, rescale_points
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -159,7 +158,7 @@ METRICS: dict[str, Callable[[Iterable[ImageResult]], float]] = {
 def measure(
     network: nn.Module,
     batches: Iterable[dict[str, Any]],
-    codec: HeatmapCodec,
+    decoder: MapDecoder,
     worker: Worker,
     places: Sequence[int | None] | None = None,
     stop: Callable[[], bool] | None = None,
@@ -169,7 +168,7 @@ def measure(
     Args:
         network: image to heat maps.
         batches: of samples, see :meth:`HeldOutTable.add`.
-        codec: decodes its heat maps.
+        decoder: of its heat maps.
         worker: this process.
         places: for a network of another landmark set: which of its maps is that of each landmark of the samples; None
             where it has none, whose errors are NaN then.
@@ -183,9 +182,10 @@ def measure(
     for batch in batches:
         if stop is not None and stop():
             raise TrainingStoppedError("The training was stopped in a validation.")
-        points, _ = codec.decode(network(batch["image"].to(worker.device)))
+        maps = network(batch["image"].to(worker.device))
         for index, sample in enumerate(decollate_batch(batch)):
-            found, label = points[index], torch.as_tensor(sample["label"])
+            file_size = (int(sample["file_size"][0]), int(sample["file_size"][1]))
+            found, label = decoder.decode(maps[index], file_size), torch.as_tensor(sample["label"])
             if places is not None:
                 known = torch.tensor([place is not None for place in places])
                 found = found[[place or 0 for place in places]]

@@ -6,27 +6,30 @@ import logging
 import re
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
 from monai.data import DataLoader
 from monai.utils import set_determinism
 
-from lib.checkpoints import HeldOutErrors, ModelCard, ModelVersions, load_model, read_held_out, with_trust
+from lib.checkpoints import HeldOutErrors, ModelCard, ModelVersions, load_trained, read_held_out, with_trust
 from lib.formats.files import write_atomic
 from lib.networks import channels_last
 from lib.radiographs import RadiographError
-from lib.trainers.calibrate import NOT_KNOWN, calibrated, examined, shape_of, unseen_images
+from lib.trainers.calibrate import NOT_KNOWN, calibrated, examined, unseen_images
 from lib.trainers.distributed import Worker
 from lib.trainers.gate import judge
 from lib.trainers.lock import TrainingStoppedError
 from lib.trainers.metrics import HeldOutTable, measure
+from lib.trainers.objective import PAPERS_OBJECTIVE, Objective
 from lib.trainers.origin import Origin, read_origin
 from lib.trainers.plan import CACHE_FOLDER, NO_MEMORY_FILE, RunPlan, make_room
+from lib.trainers.run_evaluation import evaluate_run
 from lib.trainers.run_log import RunLog
 from lib.trainers.start import model_in_use, start_of_run
 from lib.trainers.training import DivergedError, Training
+from lib.transforms import MapDecoder
 from lib.version import code_version
 
 logger = logging.getLogger(__name__)
@@ -43,6 +46,8 @@ class Recipe:
         versions: the model's versions; publishing goes through them.
         start_paths: where the model in use may lie; the last that exists is what a run with ``pretrained`` starts from.
         imagenet: ImageNet weights for a run that starts from no model: a path, ``"download"``, or None.
+        begin_with: a model file that such a run takes its weights from instead.
+        objective: what is minimised.
         half: publish convolution weights as float16.
         progress: show a progress bar.
     """
@@ -51,6 +56,8 @@ class Recipe:
     versions: ModelVersions
     start_paths: Sequence[str]
     imagenet: str | None = None
+    begin_with: str | None = None
+    objective: Objective = PAPERS_OBJECTIVE
     half: bool = False
     progress: bool = False
 
@@ -69,7 +76,8 @@ class RunInProcess:
         set_determinism(seed=plan.options.seed)
         self.in_use = model_in_use(recipe.start_paths)
         go_on = self.in_use if plan.options.pretrained and not plan.resumed else None
-        start = start_of_run(recipe.card, go_on, None if plan.resumed else recipe.imagenet)
+        taught = (None, None) if plan.resumed else (recipe.imagenet, recipe.begin_with)
+        start = start_of_run(recipe.card, go_on, *taught)
         if plan.resumed:
             origin = read_origin(plan.folder)
         else:
@@ -118,8 +126,15 @@ class RunInProcess:
     def _prepare(self) -> None:
         """Move the network to its device, where there may be no room, and everything that trains it."""
         recipe, plan = self.recipe, self.plan
-        half, progress = recipe.half, recipe.progress
-        self.training = Training(plan, *self._start, self.worker, self.log, half=half, progress=progress)
+        self.training = Training(
+            plan,
+            *self._start,
+            self.worker,
+            self.log,
+            objective=recipe.objective,
+            half=recipe.half,
+            progress=recipe.progress,
+        )
         if self.worker.leads and not plan.resumed:
             make_room(plan.runs, plan.run)
 
@@ -127,6 +142,7 @@ class RunInProcess:
         """Of the model that the run may publish."""
         plan = self.plan
         told = {"images": len(plan.train), "held_out": len(plan.held_out), "epochs": plan.epochs}
+        told |= asdict(self.recipe.objective)
         return self.recipe.card.model_copy(
             update={
                 "version": plan.run,
@@ -141,16 +157,17 @@ class RunInProcess:
         """The model in use on the images that this run holds out, at its own input size."""
         if self.in_use is None:
             return None
-        network, card = self.in_use
+        card = self.in_use.card
         names, known = self.recipe.card.landmark_set.names, card.landmark_set.names
         places = [known.index(name) if name in known else None for name in names]
         if all(place is None for place in places):
             return None
-        samples = self.training.held_out(card.input_size)
+        samples = self.training.held_out(card)
         batches = DataLoader(samples, batch_size=self.plan.options.val_batch_size)
         alone = Worker(self.worker.device)
-        network = channels_last(network).to(alone.device)  # type: ignore[assignment]
-        table = measure(network, batches, card.codec(), alone, places)
+        decoder = MapDecoder(card.codec(), self.in_use.trust.shape_model)
+        network = channels_last(self.in_use.network).to(alone.device)
+        table = measure(network, batches, decoder, alone, places)
         network.cpu()
         return card, table
 
@@ -160,12 +177,14 @@ class RunInProcess:
         """Compare, publish, tidy up."""
         training, best = self.training, self.training.best
         now = model_in_use(self.recipe.start_paths)
-        if now is not None and (served is None or now[1] != served[0]):
+        if now is not None and (served is None or now.card != served[0]):
             self.in_use, served = now, None  # somebody has published or rolled back meanwhile
             served = self._measured()
         if best.found is not None:
             self._calibrate(best.found)
             self._judge(best.found, served)
+            with self.log.tolerated("The evaluation could not be written"):
+                evaluate_run(self.plan, best.found, self._of_best(best.found), served)
         if diverged is not None:
             return self.log.ended("failed", str(diverged), best)
         if training.stopped:
@@ -177,11 +196,11 @@ class RunInProcess:
 
     def _calibrate(self, candidate: ModelCard) -> None:
         """Put into the candidate's file what its confidence is worth."""
-        network, _ = load_model(self.training.best.path)
+        network = load_trained(self.training.best.path).network
         network = channels_last(network.fused()).to(self.worker.device)  # type: ignore[assignment]
-        trust = shape_of([sample["label"] for sample in self.plan.train])
+        trust = self.training.trust
         if self.origin.all_known:
-            held_out = self.training.held_out(candidate.input_size)
+            held_out = self.training.held_out(candidate)
             samples = [held_out[index] for index in range(len(held_out))]
             unseen = unseen_images(candidate, self.plan.fingerprints, self.plan.groups)
             those = (sample for sample in samples if str(sample["id"]) in unseen)
@@ -190,6 +209,14 @@ class RunInProcess:
             trust = trust.model_copy(update={"note": NOT_KNOWN})
         write_atomic(self.training.best.path, with_trust(self.training.best.path, trust))
         self.log.note(trust.note)
+
+    def _of_best(self, candidate: ModelCard) -> HeldOutTable:
+        """What the run's best model finds on the held-out images."""
+        trained = load_trained(self.training.best.path)
+        network = channels_last(trained.network).to(self.worker.device)
+        batches = DataLoader(self.training.held_out(candidate), batch_size=self.plan.options.val_batch_size)
+        decoder = MapDecoder(candidate.codec(), trained.trust.shape_model)
+        return measure(network, batches, decoder, Worker(self.worker.device))
 
     def _judge(self, candidate: ModelCard, served: Served | None) -> None:
         best, confidence = self.training.best, self.plan.options.gate_confidence

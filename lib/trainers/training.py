@@ -17,12 +17,13 @@ from torch import nn
 from lib.checkpoints import ModelCard
 from lib.trainers.average import moving_average
 from lib.trainers.best import BEST_FILE, Best
+from lib.trainers.calibrate import shape_of
 from lib.trainers.compiled import compile_if_possible, was_compiled
 from lib.trainers.data import VariedDataset, decoded, train_loader
 from lib.trainers.distributed import Worker
 from lib.trainers.lock import TrainingStoppedError, asked_to_stop
 from lib.trainers.metrics import HeldOutTable, measure
-from lib.trainers.objective import CoarseToFineLoss, landmark_weights
+from lib.trainers.objective import PAPERS_OBJECTIVE, CoarseToFineLoss, Objective, landmark_weights
 from lib.trainers.options import TrainOptions
 from lib.trainers.plan import CACHE_FOLDER, RunPlan
 from lib.trainers.progress import ProgressBar
@@ -30,7 +31,7 @@ from lib.trainers.run_log import RunLog
 from lib.trainers.schedule import schedule
 from lib.trainers.state import STATE_FILE, RunState
 from lib.trainers.step import TrainStep, chosen_precision
-from lib.transforms import training_variation
+from lib.transforms import MapDecoder, training_variation
 
 
 class DivergedError(RuntimeError):
@@ -46,6 +47,7 @@ class Training:
         network: where the run starts; on the CPU.
         worker: this process.
         log: what is written down; every process has one, and the leading one's writes.
+        objective: what it minimises.
         half: store convolution weights as float16.
         progress: show a progress bar.
     """
@@ -58,6 +60,7 @@ class Training:
         worker: Worker,
         log: RunLog,
         *,
+        objective: Objective = PAPERS_OBJECTIVE,
         half: bool = False,
         progress: bool = False,
     ) -> None:
@@ -78,7 +81,7 @@ class Training:
             parallel,
             optimizer,
             schedule(optimizer, self.options.schedule, steps),
-            CoarseToFineLoss(card.codec(), weights).to(worker.device),
+            CoarseToFineLoss(card.codec(), weights, objective).to(worker.device),
             average,
             worker.device,
             images=share,
@@ -91,9 +94,11 @@ class Training:
             self.state.save(0)  # from now on the run can be gone on with
         named = plan.groups, plan.fingerprints
         self.best = Best(plan.folder / BEST_FILE, card, self.judged.state_dict, *named, half=half)
+        self.trust = shape_of([sample["label"] for sample in plan.train])
+        self.decoder = MapDecoder(card.codec(), self.trust.shape_model)
         self.figures: dict[str, float] = {}
         self.scores: list[Mapping[str, float]] = []
-        self._decoded: dict[tuple[int, int], Any] = {}
+        self._decoded: dict[tuple[tuple[int, int], str], Any] = {}
         self.stopped = False
         self._last_gain = self.best.epoch
 
@@ -121,8 +126,8 @@ class Training:
                 self.stopped = True
                 return
             raise TrainingStoppedError("The training was stopped before its first epoch.")
-        held_out = self.held_out(self.card.input_size)
-        train = self._samples(self.plan.train, "train", self.card.input_size)
+        held_out = self.held_out(self.card)
+        train = self._samples(self.plan.train, "train", self.card)
         self._held_out = self._validation_loader(held_out)
         self.trainer = self._trainer(train)
         self.trainer.state.epoch = done
@@ -130,16 +135,17 @@ class Training:
         self._begun = time.monotonic()
         self.trainer.run()
 
-    def held_out(self, size: tuple[int, int]) -> Any:
-        """The samples to measure on, at the size of some network's input; decoded once for each."""
-        if size not in self._decoded:
-            self._decoded[size] = self._samples(self.plan.held_out, f"held_out_{size[0]}x{size[1]}", size)
-        return self._decoded[size]
+    def held_out(self, card: ModelCard) -> Any:
+        """The samples to measure on, as some network takes them; decoded once for each size and kind of grey values."""
+        (height, width), grey = key = card.input_size, card.grey
+        if key not in self._decoded:
+            self._decoded[key] = self._samples(self.plan.held_out, f"held_out_{height}x{width}_{grey}", card)
+        return self._decoded[key]
 
-    def _samples(self, part: tuple[dict[str, Any], ...], name: str, size: tuple[int, int]) -> Any:
+    def _samples(self, part: tuple[dict[str, Any], ...], name: str, card: ModelCard) -> Any:
         return decoded(
             part,
-            size,
+            card,
             self.plan.folder / CACHE_FOLDER / name,
             processes=self.worker.world_size,
             progress=self.progress,
@@ -215,7 +221,7 @@ class Training:
     def _validate(self, epoch: int) -> HeldOutTable:
         # in several processes a validation is seen through: all must come to the same end
         stop = None if self.worker.world_size > 1 else lambda: asked_to_stop(self.plan.runs)
-        table = measure(self.judged, self._held_out, self.card.codec(), self.worker, stop=stop)
+        table = measure(self.judged, self._held_out, self.decoder, self.worker, stop=stop)
         self.figures = table.figures()
         self.scores.append(table.scores())
         if self.worker.leads:

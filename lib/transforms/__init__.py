@@ -2,6 +2,7 @@
 
 from lib.transforms.augment import RandAffineLandmarksd
 from lib.transforms.collimation import RandCollimationd
+from lib.transforms.decode import MapDecoder
 from lib.transforms.geometry import centred_affine, rescale_points, warp_image, warp_points
 from lib.transforms.intensity import RandIntensityd
 from lib.transforms.load import FitToInputd, LoadRadiographd
@@ -13,6 +14,7 @@ __all__ = [
     "ExamineMapsd",
     "FitToInputd",
     "LoadRadiographd",
+    "MapDecoder",
     "RandAffineLandmarksd",
     "RandCollimationd",
     "RandIntensityd",

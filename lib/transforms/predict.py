@@ -8,26 +8,26 @@ from typing import Any
 from monai.config import KeysCollection
 from monai.transforms import MapTransform
 
-from lib.heatmaps import HeatmapCodec, examine
+from lib.transforms.decode import MapDecoder
 
 
 class ExamineMapsd(MapTransform):
     """Replace fine heat maps (N, h, w) by points (N, 2) in pixels of the input.
 
     Adds ``evidence``, the :class:`~lib.heatmaps.Evidence` of the maps; the coarse ones are taken from ``coarse``,
-    (N, h / 2, w / 2).
+    (N, h / 2, w / 2), the size of the file from ``header``.
     """
 
-    def __init__(self, codec: HeatmapCodec, coarse_key: str = "coarse", keys: KeysCollection = "pred") -> None:
+    def __init__(self, decoder: MapDecoder, coarse_key: str = "coarse", keys: KeysCollection = "pred") -> None:
         super().__init__(keys)
-        self.codec = codec
+        self.decoder = decoder
         self.coarse_key = coarse_key
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """Apply to a sample."""
         result = dict(data)
-        coarse = result.pop(self.coarse_key)
+        coarse, header = result.pop(self.coarse_key), result["header"]
         for key in self.key_iterator(result):
-            result["evidence"] = examine(result[key], coarse, self.codec)
+            result["evidence"] = self.decoder.examine(result[key], coarse, (header.height, header.width))
             result[key] = result["evidence"].points
         return result

@@ -51,6 +51,35 @@ def test_argmax_has_no_bias():
     assert (found - points).mean(dim=1).abs().max() < 0.03  # one cell of shift would be 1
 
 
+@pytest.mark.parametrize(
+    ("decoder", "bias", "floor"),
+    [("released", (-0.302, -0.300), 0.434), ("argmax", (0, 0), 0.113), ("subpixel", (0, 0), 0)],
+)
+def test_what_the_decoders_cost_on_cephalograms_in_mm(decoder, bias, floor):
+    """Perfect maps of 1935 x 2400 files at 0.1 mm, drawn at 640 x 800.
+
+    On the true landmarks of the public set the released code's own grid gives a bias of (-0.302, -0.301) mm and a mean
+    error of 0.434 mm, and of 0.113 mm without its shift.
+    """
+    torch.manual_seed(0)
+    cell = torch.tensor([1935 / 640, 2400 / 800]) * 0.1  # mm
+    points = torch.rand(150, 19, 2) * torch.tensor([600.0, 760.0]) + 20
+    codec = HeatmapCodec(10.0, decoder=decoder)
+    found = torch.cat([codec.decode(codec.encode(image[None], (800, 640)))[0] for image in points])
+    error = (found - points) * cell
+    assert error.mean(dim=(0, 1)).tolist() == pytest.approx(bias, abs=0.01)
+    assert error.norm(dim=-1).mean().item() == pytest.approx(floor, abs=0.004)
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_the_released_code_is_off_by_one_cell_at_every_resolution(stride):
+    codec = HeatmapCodec(3.0, stride, decoder="released")
+    on_cells = codec.to_pixels(torch.tensor([[[10.0, 7.0], [30.0, 22.0]]]))
+    found, score = codec.decode(codec.encode(on_cells, (80, 80)))
+    assert torch.equal(found, on_cells - stride)
+    assert score.tolist() == [[1.0, 1.0]]
+
+
 @pytest.mark.parametrize("factor", [0.6, 1.0, 1.8])
 def test_a_wider_or_narrower_map_is_decoded_as_well(factor):
     points = torch.tensor([[[20.3, 31.8], [40.49, 10.5]]])
@@ -101,7 +130,7 @@ def test_decode_takes_half_precision_flat_and_negative_maps():
         ({"sigma": 0.0}, "sigma should be positive, got 0.0"),
         ({"sigma": float("nan")}, "sigma should be positive"),
         ({"stride": 0}, "stride should be at least 1, got 0"),
-        ({"decoder": "best"}, "decoder should be 'subpixel' or 'argmax', got 'best'"),
+        ({"decoder": "best"}, "decoder should be one of subpixel, argmax, released, got 'best'"),
     ],
 )
 def test_wrong_arguments(arguments, message):

@@ -208,3 +208,13 @@ def test_labels_it_has_learned_from_look_better_than_they_are():
     model = ShapeModel.fit(shapes)
     own = np.median([model.judge(shape).distance for shape in shapes])
     assert np.median([one.distance for one in judge_by_others(shapes)]) > own
+
+
+def test_expected_places_alone_are_those_of_the_judgement(model, unseen):
+    shape = unseen[7].copy()
+    shape[4] += 60
+    expected, spread = model.expected(shape)
+    judged = model.judge(shape)
+    assert np.array_equal(expected, judged.expected)
+    assert np.array_equal(spread, judged.spread)
+    assert np.isnan(model.expected(np.full((16, 2), np.nan))[0]).all()

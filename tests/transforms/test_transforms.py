@@ -1,6 +1,7 @@
 """Image and points move together."""
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from lib.transforms import (
     ExamineMapsd,
     FitToInputd,
     LoadRadiographd,
+    MapDecoder,
     RandAffineLandmarksd,
     centred_affine,
     rescale_points,
@@ -103,8 +105,27 @@ def test_grey_values_of_12_bits_become_0_to_1(tmp_path):
     assert image.mean() == pytest.approx(0.5, abs=0.01)
 
 
-def test_a_uniform_image_stays_finite():
-    assert torch.isfinite(FitToInputd((64, 64))({"image": torch.full((1, 90, 80), 7.0)})["image"]).all()
+def test_eight_bit_grey_values_are_taken_as_they_are():
+    image = torch.full((1, 64, 64), 102.0)
+    image[0, :32] = 51.0
+    fitted = FitToInputd((64, 64), grey="eight_bit")({"image": image})["image"]
+    assert torch.equal(fitted.unique(), torch.tensor([0.2, 0.4]))
+    assert set(FitToInputd((64, 64))({"image": image})["image"].unique().tolist()) == {0.0, 1.0}
+
+
+@pytest.mark.parametrize(("low", "high"), [(-1024.0, 3071.0), (0.0, 4095.0)])
+def test_deeper_grey_values_are_brought_to_eight_bits_whole(low, high):
+    image = torch.full((1, 64, 64), low)
+    image[0, :32], image[0, 63, 63] = (low + high) / 2, high  # one bright cell, which a window would cut off
+    fitted = FitToInputd((64, 64), grey="eight_bit")({"image": image})["image"]
+    assert sorted(fitted.unique().tolist()) == pytest.approx([0.0, 0.5, 1.0])
+
+
+@pytest.mark.parametrize("grey", ["window", "eight_bit"])
+@pytest.mark.parametrize("value", [7.0, 3000.0])
+def test_a_uniform_image_stays_finite(grey, value):
+    image = FitToInputd((64, 64), grey)({"image": torch.full((1, 90, 80), value)})["image"]
+    assert ((image >= 0) & (image <= 1)).all()
 
 
 def test_random_affine_follows_the_blob_and_repeats_with_its_seed():
@@ -152,7 +173,7 @@ def test_points_that_are_not_annotated_stay_so():
 def test_maps_become_points_and_what_they_tell():
     points, codec = torch.tensor([[10.0, 20.0], [30.5, 7.25]]), HeatmapCodec(3.0)
     maps = {"pred": codec.encode(points, (48, 64)), "coarse": codec.with_stride(2).encode(points, (48, 64))}
-    data = ExamineMapsd(codec)({**maps, "id": "kept"})
+    data = ExamineMapsd(MapDecoder(codec))({**maps, "header": SimpleNamespace(height=480, width=640)})
     assert torch.allclose(data["pred"].float(), points, atol=0.05)
     assert data["evidence"].disagreement.max() < 0.05
-    assert set(data) == {"pred", "evidence", "id"}
+    assert set(data) == {"pred", "evidence", "header"}

@@ -1,0 +1,175 @@
+"""Decodes the maps of an image together, by how far apart landmarks should lie: none takes another's place.
+
+Maps of landmarks that look alike, such as corners of neighbouring vertebrae, have a summit at several of them, and
+which is the highest is chance. Together only few of the choices leave a spine. Belief propagation on a tree over the
+landmarks weighs all of them at once, and exactly: pictorial structures (Felzenszwalb and Huttenlocher, International
+Journal of Computer Vision 61, 2005) on the maps of a network. Where the choice is that of the highest summit, the point
+is the very one that :meth:`~lib.heatmaps.HeatmapCodec.decode` finds.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from lib.heatmaps.codec import HeatmapCodec
+from lib.heatmaps.window import windows
+
+FloatArray = npt.NDArray[np.float64]
+IndexArray = npt.NDArray[np.intp]
+Maps = npt.NDArray[np.float32]
+
+_ANYWHERE = np.float32(0.005)
+"""Height added to every map: a landmark may lie where its map says nothing of it."""
+_UNRELATED = np.float32(1e-4)
+"""How likely, against where it is expected most, a landmark lies anywhere else as seen from its neighbour."""
+_WIDER = 1.5
+"""Displacements are taken to vary so many times more than those of labels do: the tree knows of no other relations."""
+_LOOSER = 2.5
+"""The same of where all others expect a landmark, which cannot tell a run of landmarks that is wrong as a whole."""
+_SAME_SIGMAS = 1.5
+"""A summit no farther than this from the chosen place is the chosen one."""
+_LOWEST = 0.1
+"""Height below which a summit near the chosen place is noise."""
+_FINEST = 0.3  # cells, of a standard deviation: less is finer than the grid
+_TINY = np.float32(1e-12)  # above what rounds to 0
+
+
+class Neighbours(Protocol):
+    """A tree over K of the landmarks, such as :class:`lib.shapes.Relations`, in pixels of the network's input.
+
+    ``landmarks`` (K,) are indices, each after its parent; ``parents`` (K,) places of their parents among these, 0 for
+    the first, which has none; ``offsets`` (K, 2) where each is expected from its parent, and ``covariances`` (K, 2, 2)
+    of that.
+    """
+
+    @property
+    def landmarks(self) -> IndexArray: ...  # noqa: D102
+    @property
+    def parents(self) -> IndexArray: ...  # noqa: D102
+    @property
+    def offsets(self) -> FloatArray: ...  # noqa: D102
+    @property
+    def covariances(self) -> FloatArray: ...  # noqa: D102
+
+
+class JointChoice:
+    """The landmarks of one image, at first each by itself, then chosen together.
+
+    Args:
+        maps: (N, h, w) fine heat maps.
+        codec: of the maps.
+
+    Attributes:
+        points: (N, 2) ``(x, y)`` in pixels of the network's input, on the maps' device. Each stays as the codec decodes
+            it unless another place is chosen.
+    """
+
+    def __init__(self, maps: Tensor, codec: HeatmapCodec) -> None:
+        self.maps, self.codec = maps.float(), codec
+        self.points, _ = codec.decode(self.maps)
+        step = max(1, int(codec.sigma))  # a grid of one cell a sigma: finer ones choose the same and take longer
+        self._grid = codec.with_stride(codec.stride * step)
+        reduced = functional.avg_pool2d(self.maps[None], step, ceil_mode=True, count_include_pad=False)[0]
+        self._likely: Maps = reduced.clamp_min(0.0).cpu().numpy() + _ANYWHERE
+
+    def choose_by(self, tree: Neighbours) -> None:
+        """Choose those that the tree joins, all at once."""
+        self._move(tree.landmarks, _beliefs(self._likely[tree.landmarks], tree, self._grid.stride))
+
+    def choose_as_expected(self, expected: FloatArray, spread: FloatArray) -> None:
+        """Choose each as it is expected by itself.
+
+        Args:
+            expected: (N, 2) in pixels of the network's input, NaN where nothing is.
+            spread: (N, 2) standard deviations of that along x and y.
+        """
+        among = np.flatnonzero(~np.isnan(expected).any(axis=1))
+        cells = self._grid.to_cells(torch.from_numpy(expected[among])).numpy()
+        deviations = np.maximum(spread[among] * _LOOSER / self._grid.stride, _FINEST)
+        height, width = self._likely.shape[1:]
+        across = np.exp(-0.5 * ((np.arange(width) - cells[:, :1]) / deviations[:, :1]) ** 2)
+        down = np.exp(-0.5 * ((np.arange(height) - cells[:, 1:]) / deviations[:, 1:]) ** 2)
+        near = (down[:, :, None] * across[:, None]).astype(np.float32)
+        self._move(among, self._likely[among] * (near + _TINY))
+
+    def _move(self, among: IndexArray, beliefs: Maps) -> None:
+        """Decode anew those landmarks of which the (K, h, w) beliefs are highest elsewhere."""
+        index = torch.as_tensor(among, device=self.maps.device)
+        places = self._grid.to_pixels(_summits(torch.from_numpy(beliefs))).to(self.points)
+        same = _SAME_SIGMAS * self.codec.sigma * self.codec.stride
+        other = (self.points[index] - places).norm(dim=1) > same
+        self.points[index[other]] = _decode_near(self.maps[index[other]], places[other], same, self.codec)
+
+
+def _beliefs(maps: Maps, tree: Neighbours, stride: int) -> Maps:
+    """(K, h, w) how likely each landmark lies in each cell, given all maps; each up to a factor.
+
+    A message is the sender's belief, moved by the offset and blurred by its uncertainty; as that is taken along x and
+    along y by itself, it costs two products of matrices.
+    """
+    offsets = np.asarray(tree.offsets) / stride
+    deviations = np.sqrt(np.einsum("kaa->ka", np.asarray(tree.covariances))) * _WIDER / stride
+    along_y = _spread(maps.shape[1], offsets[:, 1], deviations[:, 1])
+    along_x = _spread(maps.shape[2], offsets[:, 0], deviations[:, 0])
+    beliefs, upwards = maps.copy(), np.empty_like(maps)
+    for child in range(len(maps) - 1, 0, -1):
+        upwards[child] = _message(along_y[child].T, beliefs[child], along_x[child])
+        beliefs[tree.parents[child]] = _scaled(beliefs[tree.parents[child]] * upwards[child])
+    for child in range(1, len(maps)):
+        others = _scaled(beliefs[tree.parents[child]] / upwards[child])
+        beliefs[child] = _scaled(beliefs[child] * _message(along_y[child], others, along_x[child].T))
+    return beliefs
+
+
+def _message(along_y: Maps, beliefs: Maps, along_x: Maps) -> Maps:
+    return _scaled(along_y @ beliefs @ along_x + _UNRELATED * beliefs.sum())
+
+
+def _scaled(values: Maps) -> Maps:
+    scaled: Maps = values / values.max()
+    return scaled
+
+
+def _spread(cells: int, offset: FloatArray, deviation: FloatArray) -> Maps:
+    """(K, cells, cells) ``[child, parent]``: how likely a child lies in a cell of an axis if its parent lies in one."""
+    axis = np.arange(cells, dtype=np.float32)
+    away = axis[:, None] - axis - offset.astype(np.float32)[:, None, None]
+    away /= np.maximum(deviation, _FINEST).astype(np.float32)[:, None, None]
+    away *= away
+    spread: Maps = np.exp(np.float32(-0.5) * away)
+    return spread
+
+
+def _summits(maps: Tensor) -> Tensor:
+    """(K, 2) centres of mass ``(x, y)``, in cells, of the highest cell of each map and those beside it."""
+    highest = maps.flatten(1).argmax(dim=1)
+    peaks = torch.stack([highest % maps.shape[2], highest // maps.shape[2]], dim=-1)
+    around = windows(maps, peaks, 1)
+    steps = torch.arange(-1, 2, dtype=maps.dtype)
+    moments = torch.stack([(around * steps).sum(dim=(1, 2)), (around * steps[:, None]).sum(dim=(1, 2))], dim=-1)
+    return peaks + moments / around.sum(dim=(1, 2))[:, None]
+
+
+def _decode_near(maps: Tensor, places: Tensor, radius: float, codec: HeatmapCodec) -> Tensor:
+    """(M, 2) the summit of each map near a place, of (M, 2); the place itself where the map has none there."""
+    cells = codec.to_cells(places)
+    corner = cells.round().long()
+    half = int(radius / codec.stride) + 2
+    around = windows(maps, corner, half)
+    steps = torch.arange(-half, half + 1, device=maps.device)
+    x, y = (steps - (cells - corner)[:, :, None]).unbind(dim=1)
+    inside = x[:, None] ** 2 + y[:, :, None] ** 2 <= (radius / codec.stride) ** 2
+    within = torch.where(inside, around, 0.0)
+    found, _ = codec.decode(within)
+    found = found + codec.stride * (corner - half)
+    height = within.flatten(1).amax(dim=1)
+    # the highest cell of a flank is no summit: beyond the radius it goes on rising
+    rising = functional.max_pool2d(around[:, None], 3, stride=1, padding=1)[:, 0] > around
+    is_flank = (rising & (within == height[:, None, None])).flatten(1).any(dim=1)
+    return torch.where(((height > _LOWEST) & ~is_flank)[:, None], found, places)
