@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -28,7 +29,8 @@ def read_aasce(
     """Read ``data/<split>/*.jpg`` with the corners in ``labels/<split>/*.jpg.mat`` (``p2``, 68 rows x, y in pixels).
 
     Of the 481 training labels 27 have vertebrae out of order or corners swapped. They are left out, each named in one
-    warning at the end, unless they are asked for. The data set has no pixel size.
+    warning at the end, unless they are asked for. The data set has no pixel size. File names number the patients, of
+    whom many have several radiographs; ``provenance["patient"]`` is the number, where there is one.
 
     Args:
         source: the folder that holds ``data`` and ``labels``.
@@ -59,7 +61,7 @@ def read_aasce(
             name=f"aasce_{stem.replace(' ', '_')}",
             landmarks=Landmarks.from_points(names, points),
             pixel_spacing=None,
-            provenance={"dataset": "AASCE 2019", "split": split, "suspect": fault},
+            provenance={"dataset": "AASCE 2019", "split": split, "suspect": fault, "patient": _patient(stem)},
         )
     if skipped:
         logger.warning("AASCE %s: left out %d of %d labels: %s", split, len(skipped), len(images), "; ".join(skipped))
@@ -91,6 +93,12 @@ def sort_corners(points: FloatArray) -> FloatArray:
     sides = by_x.reshape(17, 2, 2, 2)  # vertebra, side, corner, coordinate
     sides = np.take_along_axis(sides, np.argsort(sides[..., 1:], axis=2, kind="stable"), axis=2)
     return sides.swapaxes(1, 2).reshape(68, 2)
+
+
+def _patient(stem: str) -> str | None:
+    """The patient's number in a file's name: ``sunhl-1th-02-Jan-2017-162 A AP`` is the first radiograph of 162."""
+    found = re.match(r".*-(\d+) [A-Z] AP", stem)
+    return found[1] if found else None
 
 
 def _read_points(path: Path, image: Path) -> FloatArray:

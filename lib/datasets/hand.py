@@ -50,6 +50,38 @@ def read_hand(source: str | Path) -> Iterator[Study]:
             )
 
 
+def read_folds(source: str | Path, count: int = 3) -> dict[str, int]:
+    """The fold of each radiograph by the study's name, counted from 1: the one in which it is not learnt from.
+
+    From a list of ids of each fold, one a line: ``cv/set1/test.txt``, or ``cv/set1.txt``, beside the table or in a
+    folder ``setup``. Without lists each third radiograph of the table is of one fold.
+
+    Raises:
+        DatasetError: no such data set, or lists that leave a radiograph out or have it twice.
+    """
+    root = existing_folder(source, "hand")
+    stems = [study.name.removeprefix("hand_") for study in read_hand(root)]
+    files = [_fold_list(root, number) for number in range(1, count + 1)]
+    if not any(files):
+        return {f"hand_{stem}": place % count + 1 for place, stem in enumerate(stems)}
+    folds: dict[str, int] = {}
+    for number, file in enumerate(files, start=1):
+        if file is None:
+            raise DatasetError(f"Hand folder {root} has lists of folds, but none of fold {number}.")
+        for stem in file.read_text(encoding="utf-8").split():
+            if folds.setdefault(f"hand_{stem}", number) != number:
+                raise DatasetError(f"Radiograph {stem} is in fold {folds[f'hand_{stem}']} and in {file}.")
+    lost = [stem for stem in stems if f"hand_{stem}" not in folds]
+    if lost:
+        raise DatasetError(f"Radiograph {lost[0]} is in none of the {count} lists of folds.")
+    return folds
+
+
+def _fold_list(root: Path, number: int) -> Path | None:
+    names = (f"cv/set{number}/test.txt", f"cv/set{number}.txt")
+    return next((path for name in names for path in (root / name, root / "setup" / name) if path.is_file()), None)
+
+
 def _table(root: Path) -> Path:
     for name in ("landmarks_px.csv", "all.csv"):
         if (root / name).is_file():

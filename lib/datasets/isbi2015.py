@@ -10,11 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from lib.datasets.folders import existing_folder, index_by_stem
-from lib.datasets.studies import DatasetError, Study
+from lib.datasets.studies import DatasetError, MissingReaderError, Study
 from lib.landmarks import Landmarks, LandmarkSet
 from lib.radiographs import PixelSpacing, SpacingSource
 
-Reader = Literal["mean", "senior", "junior"]
+Reader = Literal["mean", "senior", "junior", "challenge"]
+
+FILM_MM = 0.1
+"""Size of a pixel of the films as published."""
 
 IMAGE_FOLDERS = (
     "images",
@@ -28,7 +31,9 @@ IMAGE_FOLDERS = (
 LABEL_FOLDERS = ("", "AnnotationsByMD")
 
 
-def read_isbi2015(source: str | Path, reader: Reader = "mean", pixel_spacing_mm: float = 0.1) -> Iterator[Study]:
+def read_isbi2015(
+    source: str | Path, reader: str = "mean", pixel_spacing_mm: float = FILM_MM, chosen: str | None = None
+) -> Iterator[Study]:
     """Read the data set in its published layout, or with all films in one folder ``images``.
 
     ::
@@ -38,18 +43,21 @@ def read_isbi2015(source: str | Path, reader: Reader = "mean", pixel_spacing_mm:
 
     Coordinates are kept as the text files have them (whole pixels in the published ones), the centre of the first pixel
     being (0, 0). The two readers differ by 2.4 mm in the mean, and in landmark 16 (soft-tissue pogonion) they
-    follow two definitions: say which reader a result was measured against. The challenge scored against the senior.
+    follow two definitions: say which reader a result was measured against. The challenge scored against the senior,
+    landmark 16 of the films 301 to 400 aside: its own labels of these are read from a third folder ``400_challenge``.
 
     Args:
         source: the folder that holds films and labels.
-        reader: whose landmarks; ``"mean"`` is the middle between the two, and needs both.
+        reader: a :data:`Reader`, whose landmarks; ``"mean"`` is the middle between the two, and needs both.
         pixel_spacing_mm: 0.1 for the films as published; twice that for copies of half the size.
+        chosen: ``first-last``, only films of these numbers, whose labels alone must be there.
 
     Yields:
         One study for each film, in the order of their numbers, read only when asked for; ``provenance["split"]`` is
         ``"train"``, ``"test1"`` or ``"test2"``.
 
     Raises:
+        MissingReaderError: the folder has no labels by this reader.
         DatasetError: no such folder, no film, a film without label, a label that is not 19 points.
     """
     if reader not in get_args(Reader):
@@ -59,8 +67,8 @@ def read_isbi2015(source: str | Path, reader: Reader = "mean", pixel_spacing_mm:
     names = LandmarkSet.load("cephalometric_19").names
     spacing = PixelSpacing(pixel_spacing_mm, pixel_spacing_mm, SpacingSource.USER)
     readers = ("senior", "junior") if reader == "mean" else (reader,)
-    folders = [_label_folder(root, one) for one in readers]
-    for number, film in films.items():
+    for number, film in _numbered(films, chosen).items():
+        folders = [_label_folder(root, _whose(one, number)) for one in readers]
         points = np.mean([_read_points(folder / f"{number}.txt", film) for folder in folders], axis=0)
         yield Study(
             image=film,
@@ -71,12 +79,27 @@ def read_isbi2015(source: str | Path, reader: Reader = "mean", pixel_spacing_mm:
         )
 
 
+def _numbered(films: dict[str, Path], chosen: str | None) -> dict[str, Path]:
+    if chosen is None:
+        return films
+    first, last = map(int, chosen.split("-"))
+    found = {number: film for number, film in films.items() if number.isdecimal() and first <= int(number) <= last}
+    if not found:
+        raise DatasetError(f"There is none of the films {chosen} in the folder: {len(films)} others are.")
+    return found
+
+
+def _whose(reader: str, number: str) -> str:
+    """The challenge's labels are the senior's for all films of which the challenge has no others."""
+    return "senior" if reader == "challenge" and _split(number) in ("train", "test1") else reader
+
+
 def _label_folder(root: Path, reader: str) -> Path:
     for parent in LABEL_FOLDERS:
         folder = root / parent / f"400_{reader}"
         if folder.is_dir():
             return folder
-    raise DatasetError(f"ISBI 2015 folder {root} has no labels by the {reader} reader: 400_{reader} is missing.")
+    raise MissingReaderError(f"ISBI 2015 folder {root} has no labels by the {reader} reader: 400_{reader} is missing.")
 
 
 def _read_points(path: Path, film: Path) -> npt.NDArray[np.float64]:

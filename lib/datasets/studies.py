@@ -16,6 +16,10 @@ class DatasetError(ValueError):
     """A data set that cannot be read; the message is one sentence that names the file and the fault."""
 
 
+class MissingReaderError(DatasetError):
+    """A data set without the labels of one of its readers."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Study:
     """One radiograph of a data set.

@@ -1,5 +1,7 @@
 """Metrics, reports and pictures of predictions."""
 
+from lib.evaluation.evaluation import ERRORS_CSV, REPORT_JSON, Evaluation, Published, Yardstick
+from lib.evaluation.evaluation_page import write_evaluation
 from lib.evaluation.history import EpochRecord, Validation, append_epoch, cut_history, read_history
 from lib.evaluation.metrics import (
     RELATIVE_TOLERANCE,
@@ -28,16 +30,24 @@ from lib.evaluation.run_record import (
 )
 from lib.evaluation.run_report import write_run_report
 from lib.evaluation.spacing import millimetres
+from lib.evaluation.views import Case, LeftOut, Looking, View
 
 __all__ = [
+    "ERRORS_CSV",
     "RELATIVE_TOLERANCE",
+    "REPORT_JSON",
     "SDR_THRESHOLDS_MM",
     "TOLERANCE_MM",
+    "Case",
     "ComparedImage",
     "EpochRecord",
+    "Evaluation",
     "GateRecord",
     "ImageErrors",
+    "LeftOut",
     "LeftOutImage",
+    "Looking",
+    "Published",
     "Report",
     "RunData",
     "RunRecord",
@@ -46,6 +56,8 @@ __all__ = [
     "SideCount",
     "SplitImage",
     "Validation",
+    "View",
+    "Yardstick",
     "append_epoch",
     "cut_history",
     "detection_errors",
@@ -58,6 +70,7 @@ __all__ = [
     "read_run",
     "save_overlay",
     "success_detection_rate",
+    "write_evaluation",
     "write_run",
     "write_run_report",
 ]

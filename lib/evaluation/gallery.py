@@ -45,7 +45,9 @@ def read_gallery(folder: Path, best_epoch: int | None = None) -> Gallery:
     folders = _epoch_folders(folder / OVERLAYS)
     epochs = choose_epochs(sorted(folders), best_epoch)
     names = sorted({path.stem for epoch in epochs for path in folders[epoch].glob("*.jpg")})[:MAX_ROWS]
-    rows = tuple((name, tuple(_picture(folders[epoch] / f"{name}.jpg", folder) for epoch in epochs)) for name in names)
+    rows = tuple(
+        (name, tuple(small_picture(folders[epoch] / f"{name}.jpg", folder) for epoch in epochs)) for name in names
+    )
     return Gallery(epochs, rows)
 
 
@@ -72,7 +74,8 @@ def _epoch_folders(folder: Path) -> dict[int, Path]:
     return found
 
 
-def _picture(path: Path, folder: Path) -> Picture | None:
+def small_picture(path: Path, folder: Path) -> Picture | None:
+    """A small copy of an overlay for a page in ``folder``; None where it is absent or damaged."""
     if not path.exists():
         return None
     try:

@@ -20,6 +20,8 @@ from lib.evaluation.wording import count, moment, number, percent
 from lib.formats import write_atomic
 
 REPORT_FILE = "report.html"
+EVALUATION = "evaluation"
+"""Folder in that of a run with the evaluation that it ended with."""
 TEMPLATES = Path(__file__).parent / "templates"
 
 #: Seconds after which the page of a run that goes on is loaded again.
@@ -58,6 +60,7 @@ def write_run_report(folder: Path) -> Path:
         landmarks_epoch=shown[0] if shown else None,
         landmarks=worst_first(record.landmarks, shown[1]) if shown else [],
         gallery=read_gallery(folder, record.best_epoch),
+        evaluation=f"{EVALUATION}/{REPORT_FILE}" if (folder / EVALUATION / REPORT_FILE).is_file() else None,
         groups={side: groups_of(record, side) for side in ("train", "held_out")},
         tolerance_mm=TOLERANCE_MM,
         relative_tolerance=RELATIVE_TOLERANCE,

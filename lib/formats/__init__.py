@@ -5,6 +5,7 @@ from lib.formats.labels import COMPANION, MAX_BYTES, LabelError, parse_markups, 
 from lib.formats.markups import SHAPES, Shape, markups_document
 from lib.formats.names import NameTable
 from lib.formats.notes import MOVED_PX
+from lib.formats.predictions import read_predictions
 from lib.formats.read_report import Report, ReportPoint, parse_report, report_landmarks
 from lib.formats.results import COLUMNS, Result, csv_rows, parse_result, result_document, write_csv
 from lib.formats.structured_report import report_dataset
@@ -30,6 +31,7 @@ __all__ = [
     "parse_result",
     "point_labels",
     "predicting_models",
+    "read_predictions",
     "report_dataset",
     "report_landmarks",
     "result_document",

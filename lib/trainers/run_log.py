@@ -87,7 +87,7 @@ class RunLog:
             return
         cut_history(self.plan.folder, epoch)
         self._write_stats(epoch, None)
-        with self._tolerated("Figures are not tracked"):
+        with self.tolerated("Figures are not tracked"):
             self._tracker = Tracker(self.plan, epoch)
 
     def scores(self) -> list[Mapping[str, float]]:
@@ -131,10 +131,10 @@ class RunLog:
         )
         append_epoch(self.plan.folder, record)
         if self._tracker is not None:
-            with self._tolerated("Figures are not tracked any more"):
+            with self.tolerated("Figures are not tracked any more"):
                 self._tracker.epoch(epoch, figures)
         if table is not None and self._is_pictured(epoch):
-            with self._tolerated("Pictures are missing"):
+            with self.tolerated("Pictures are missing"):
                 self._draw(table, f"epoch_{epoch:04d}")
         if best.epoch and best.epoch != self.record.best_epoch:
             self._update(best_epoch=best.epoch)
@@ -181,7 +181,7 @@ class RunLog:
         stats = self._write_stats(done[-1].epoch if done else 0, best)
         self._report()
         if self._tracker is not None:
-            with self._tolerated("Figures are not tracked any more"):
+            with self.tolerated("Figures are not tracked any more"):
                 self._tracker.close(finished=status == "finished")
         return stats
 
@@ -227,12 +227,12 @@ class RunLog:
     def _report(self, at_most_every: float = 0.0) -> None:
         if time.monotonic() - self._reported < at_most_every:
             return
-        with self._tolerated("The report could not be written"):
+        with self.tolerated("The report could not be written"):
             write_run_report(self.plan.folder)
         self._reported = time.monotonic()
 
     @contextmanager
-    def _tolerated(self, what: str) -> Iterator[None]:
+    def tolerated(self, what: str) -> Iterator[None]:
         """A picture less is no reason to lose a training: what goes wrong here becomes a note, once."""
         try:
             yield

@@ -68,7 +68,7 @@ def labelled_samples(
     of them says anything about is taken from the submitted label: one that came with a data set is nobody's reading.
 
     Each has ``id``, ``image`` (path), ``label`` ((N, 2) points in pixels of the file, NaN where not annotated),
-    ``file_size`` (height, width) and ``pixel_mm`` ((2,), x and y, NaN where unknown).
+    ``file_size`` (height, width), ``pixel_mm`` ((2,), x and y, NaN where unknown) and ``pixel_source``, who says so.
 
     Raises:
         NotEnoughLabelsError: fewer than needed.
@@ -152,6 +152,7 @@ def _sample(
         "label": label.points().astype(np.float32),
         "file_size": np.array([header.height, header.width]),
         "pixel_mm": np.array([spacing.x, spacing.y], dtype=np.float64),
+        "pixel_source": str(spacing.source),
     }
 
 

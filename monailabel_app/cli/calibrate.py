@@ -84,7 +84,7 @@ def _calibrated(options: argparse.Namespace, config: TaskConfig, studies: Studie
     split = extended(SplitFile(studies.folder).read(), cases, share=0.2)  # for its groups of patients; it is not kept
     groups = {case.image: split.group(case.image) for case in cases}
     unseen = unseen_images(card, {case.image: case.fingerprint.exact for case in cases}, groups)
-    read = file_to_input(card.input_size)
+    read = file_to_input(card)
     decoded = (read(sample) for sample in samples if sample["id"] in unseen)
     trust = trained.trust
     if trust.shape is None:  # a file from before there were shapes; those of unseen labels look too good, so last

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lib.configs import MODELS, TaskConfig, choose_models
-from lib.configs.presets import PRESETS
+from lib.configs import MODELS, PRESETS, VARIANTS, TaskConfig, choose_models
 from lib.landmarks import LandmarkSet
 from lib.networks import ENCODERS
 from lib.radiographs import PixelSpacing, SpacingSource
@@ -22,9 +21,9 @@ class UsageError(ValueError):
     """Arguments that do not go together; one sentence."""
 
 
-def add_model_arguments(parser: argparse.ArgumentParser) -> None:
+def add_model_arguments(parser: argparse.ArgumentParser | argparse._ArgumentGroup, *, required: bool = True) -> None:
     """``--model`` and what can be changed about it."""
-    parser.add_argument("--model", required=True, metavar="NAME", help=f"one of {', '.join(MODELS)}")
+    parser.add_argument("--model", required=required, metavar="NAME", help=f"one of {', '.join(MODELS)}")
     parser.add_argument(
         "--landmarks", metavar="SET", help="landmark set instead of the model's: a name or your own YAML file"
     )
@@ -34,7 +33,7 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_model_dir(parser: argparse.ArgumentParser, default: Any = APP_DIR / "model") -> None:
+def add_model_dir(parser: argparse.ArgumentParser | argparse._ArgumentGroup, default: Any = APP_DIR / "model") -> None:
     """``--model-dir``; a command below another that has it too says ``argparse.SUPPRESS``, so as not to undo it."""
     parser.add_argument(
         "--model-dir",
@@ -50,6 +49,12 @@ def add_network_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--preset", choices=PRESETS, help="network and training: full as in the paper, lite for laptops"
     )
+    parser.add_argument(
+        "--variant",
+        choices=VARIANTS,
+        metavar="NAME",
+        help=f"a row of the paper's ablations, or its released code: one of {', '.join(VARIANTS)} (default: farnet)",
+    )
     parser.add_argument("--encoder", choices=ENCODERS, metavar="NAME", help=f"one of {', '.join(ENCODERS)}")
     parser.add_argument("--input-size", metavar="HxW", help="network input, multiples of 32, such as 800x640")
     parser.add_argument("--sigma", metavar="CELLS", help="width of the heat maps' Gaussians")
@@ -58,6 +63,32 @@ def add_network_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="ImageNet weights of the encoder: a file, or 'download'; otherwise from scratch",
     )
+    parser.add_argument(
+        "--begin-with",
+        metavar="FILE",
+        help="take the weights of this model file first, whatever its landmarks; the network must be the same",
+    )
+
+
+def add_shrunk(parser: argparse.ArgumentParser | argparse._ArgumentGroup, when: str = "") -> None:
+    """``--shrunk``, for copies of a public set; see :func:`check_shrunk`."""
+    parser.add_argument(
+        "--shrunk",
+        type=float,
+        default=1.0,
+        metavar="FACTOR",
+        help=f"{when}how many times smaller the files are than the published ones (default: 1)",
+    )
+
+
+def check_shrunk(factor: float) -> None:
+    """Refuse what can be no factor.
+
+    Raises:
+        UsageError: it is none.
+    """
+    if not 0.01 <= factor <= 100.0:
+        raise UsageError(f"--shrunk {factor:g} is not a factor between 0.01 and 100.")
 
 
 def chosen_model(options: argparse.Namespace) -> TaskConfig:
@@ -67,7 +98,7 @@ def chosen_model(options: argparse.Namespace) -> TaskConfig:
         ConfigError: they describe none.
         UsageError: they name several.
     """
-    keys = ("landmarks", "preset", "encoder", "input_size", "sigma", "imagenet")
+    keys = ("landmarks", "preset", "variant", "encoder", "input_size", "sigma", "imagenet", "begin_with")
     conf = {key: str(value) for key in keys if (value := getattr(options, key, None)) is not None}
     models = choose_models({"models": options.model, **conf}, options.model_dir)
     if len(models) > 1:

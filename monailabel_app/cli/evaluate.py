@@ -1,4 +1,4 @@
-"""``evaluate``: how far predictions lie from the labels of a folder of studies."""
+"""``evaluate``: how far predictions lie from labels, on a folder of studies or on a public set as its protocol says."""
 
 from __future__ import annotations
 
@@ -9,135 +9,260 @@ from typing import Any
 
 from tqdm import tqdm
 
-from lib.checkpoints import ModelCard
-from lib.configs import TaskConfig
-from lib.evaluation import Report, mean_radial_error, millimetres, save_overlay
-from lib.formats import json_text, write_atomic
-from lib.landmarks import Landmarks
-from lib.radiographs import PixelSpacing, read_radiograph
+from lib.checkpoints import read_card
+from lib.configs import MODELS
+from lib.datasets import Protocol, protocol_names
+from lib.evaluation import Case, Evaluation, Report, write_evaluation
+from lib.evaluation.wording import percent
+from lib.landmarks import Landmark, Landmarks, LandmarkSet, State
 from lib.trainers.memory import keep_freed_memory
-from lib.trainers.split import Split, SplitFile, gather_cases
-from monailabel_app.cli.common import UsageError, add_model_arguments, chosen_model, existing_studies, number_text
-from monailabel_app.datastores import StudiesFolder
+from monailabel_app.cli.common import (
+    UsageError,
+    add_model_arguments,
+    add_shrunk,
+    check_shrunk,
+    chosen_model,
+    number_text,
+    opened_studies,
+)
+from monailabel_app.cli.predictors import Predictor, chosen_predictor, compared
+from monailabel_app.cli.truth import Truth, split_summary, truth_of_protocol, truth_of_studies
 
-Case = tuple[str, Landmarks, Landmarks, PixelSpacing]
-OVERLAYS = 8
-"""Pictures of the worst images."""
+DESCRIPTION = """\
+Compare predictions with labels: report.html (tables, curves, the worst images), report.json, errors.csv. Every figure
+comes with its 95 % interval, by drawing patients anew.
+"""
+
+EPILOG = """\
+on your own radiographs:
+  python main.py evaluate --studies studies --model farnet_ceph --output output
+on a public set, as its protocol says (readers, duplicates, faulty labels; beside what others have published):
+  python main.py evaluate --protocol isbi2015 --data ISBI2015 --model farnet_ceph --output output
+  python main.py evaluate --protocol isbi2015 --data ISBI2015 --part test2 --model farnet_ceph --output output2
+predictions of another program (landmarks.csv with the columns image, landmark, x_px, y_px):
+  python main.py evaluate --protocol isbi2015 --data ISBI2015 --predictions theirs --output output3
+two models, or a model and an earlier evaluation, on the same images:
+  python main.py evaluate --studies studies --model farnet_ceph --compare output --output output4
+"""
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Describe the command."""
     parser = commands.add_parser(
         "evaluate",
-        help="measure a model on labelled radiographs",
-        description="Compare a model with the labels of a folder: report.json, errors.csv, pictures of the worst.",
+        help="measure a model, or predictions, on labelled radiographs",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--studies", required=True, metavar="DIR", help="folder of labelled radiographs")
-    add_model_arguments(parser)
+    _add_truth(parser.add_argument_group("what is true"))
+    group = parser.add_argument_group("what is measured")
+    add_model_arguments(group, required=False)
+    group.add_argument("--weights", type=Path, metavar="FILE", help="a model file instead of a model's name")
+    group.add_argument(
+        "--predictions",
+        nargs="+",
+        metavar="DIR",
+        help="predictions instead of a model: a folder that 'predict' or 'evaluate' wrote, or with a landmarks.csv of "
+        "another program; several folders, such as those of the folds, count as one",
+    )
+    group.add_argument("--compare", metavar="WHAT", help="set beside it a model, a model file, or such a folder")
     parser.add_argument(
         "--output", required=True, type=Path, metavar="DIR", help="folder for the report, made if needed"
     )
-    parser.add_argument(
+    parser.set_defaults(run=run)
+
+
+def _add_truth(group: argparse._ArgumentGroup) -> None:
+    where = group.add_mutually_exclusive_group(required=True)
+    where.add_argument("--studies", metavar="DIR", help="folder of labelled radiographs, or a DICOMweb server")
+    where.add_argument("--protocol", metavar="NAME", help=f"a public set: {', '.join(protocol_names())}")
+    group.add_argument("--data", metavar="DIR", help="with --protocol: the folder of the set, as it is published")
+    group.add_argument("--part", metavar="NAME", help="with --protocol: its part, such as test2 (default: the first)")
+    group.add_argument("--fold", type=int, metavar="N", help="with --protocol: this fold only, counted from 1")
+    add_shrunk(group, "with --protocol: ")
+    group.add_argument(
         "--images",
         type=Path,
         metavar="FILE",
-        help="text file with the ids to evaluate, one a line (default: all that have labels)",
+        help="with --studies: text file with the ids to evaluate, one a line (default: all that have labels)",
     )
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Predict, compare, write the report, and say the main figures."""
     keep_freed_memory()
-    config = chosen_model(options)
-    studies = existing_studies(options, config)
-    ids = _ids(options.images, studies, config)
-    task = config.infer_task()
-    task.card()
-    cases: list[Case] = []
-    for image_id in tqdm(ids, desc="evaluating", unit="image"):
-        truth = studies.landmarks(image_id).ordered(config.landmark_set.names)
-        found = task.predict(studies.get_image_uri(image_id), options.device)
-        spacing = millimetres(truth, config.landmark_set, studies.pixel_spacing(image_id))
-        cases.append((image_id, found.landmarks, truth, spacing))
-    report = Report.build(cases)
-    options.output.mkdir(parents=True, exist_ok=True)
-    learnt = _learnt_from(ids, studies, task.card())
-    content = {
-        "model": config.name,
-        "version": task.card().version,
-        **report.as_dict(),
-        "split": _split(cases, learnt, SplitFile(studies.folder).read()),
-    }
-    write_atomic(options.output / "report.json", json_text(content))
-    report.write_errors_csv(options.output / "errors.csv")
-    _draw_worst(report, studies, config, options.output)
-    rate = content["sdr"]["2.0"]
-    print(f"{content['images']} radiographs, {content['landmarks']} landmarks")
-    print(
-        f"mean radial error {number_text(content['mre_px'])} px, {number_text(content['mre_mm'])} mm; "
-        f"within 2 mm: {number_text(rate and 100 * rate, 1, ' %')}"
-    )
-    print(_told(learnt, content["split"]["not_learnt_from"]))
-    print(f"report: {options.output / 'report.json'}")
+    _check(options)
+    landmark_set = _landmark_set(options)
+    predictor = chosen_predictor(options, landmark_set)  # first: where there are no weights, that is said at once
+    truth = _truth(options, landmark_set)
+    other = None if options.compare is None else compared(options.compare, landmark_set, options)
+    evaluation = evaluated(truth, predictor, other)
+    write_evaluation(options.output, evaluation)
+    _tell(evaluation, options.output)
     return 0
 
 
-def _learnt_from(ids: Sequence[str], studies: StudiesFolder, card: ModelCard) -> set[str] | None:
-    """The images whose very pixels the model has learnt from; None where its file does not say from which."""
-    if card.data is None:
-        return None
-    known = set(card.data.train)
-    return {case.image for case in gather_cases(studies, ids, progress=True) if case.fingerprint.exact in known}
+def evaluated(truth: Truth, predictor: Predictor, other: Predictor | None = None) -> Evaluation:
+    """Predict all images.
+
+    Raises:
+        UsageError: there is no prediction of any image.
+    """
+    cases, absent = [], []
+    for item in tqdm(truth.images, desc="evaluating", unit="image"):
+        found = predictor.predict(item)
+        if found is None:
+            absent.append(item.image)
+        beside = None if other is None else other.predict(item)
+        cases.append(
+            Case(
+                item.image,
+                _nothing(truth.looking.landmark_set) if found is None else found,
+                item.truths,
+                item.pixel_spacing,
+                item.size,
+                item.path,
+                item.group,
+                item.left_out_by,
+                beside,
+            )
+        )
+    if len(absent) == len(cases):
+        raise UsageError(f"{predictor.name} has no prediction of any of the {len(cases)} radiographs.")
+    if other is not None and all(case.other is None for case in cases):
+        raise UsageError(f"{other.name} has no prediction of any of the {len(cases)} radiographs.")
+    return Evaluation(
+        truth.title,
+        predictor.name,
+        predictor.version,
+        truth.looking,
+        tuple(cases),
+        measures=truth.measures,
+        shrunk=truth.shrunk,
+        yardsticks=truth.yardsticks,
+        published=truth.published,
+        notes=(*truth.notes, *_absence(absent)),
+        against=None if other is None else _distinct(predictor, other),
+        facts={**_facts(truth, predictor, cases), "not_predicted": absent},
+    )
 
 
-def _split(cases: Sequence[Case], learnt: set[str] | None, split: Split) -> dict[str, Any]:
-    """Which images the model knows, what the folder's own split says of them, and the figures on the others."""
-    others = None if learnt is None else Report.build(case for case in cases if case[0] not in learnt).as_dict()
+def _check(options: argparse.Namespace) -> None:
+    given = [name for name in ("model", "weights", "predictions") if getattr(options, name)]
+    if len(given) != 1:
+        raise UsageError("say what is measured: one of --model, --weights and --predictions.")
+    if options.protocol is not None and options.data is None:
+        raise UsageError("--protocol needs --data, the folder of the public set.")
+    if options.studies is not None:
+        for name in ("data", "part", "fold"):
+            if getattr(options, name) is not None:
+                raise UsageError(f"--{name} goes with --protocol.")
+    for name in ("images", "landmarks") if options.protocol is not None else ():
+        if getattr(options, name) is not None:
+            raise UsageError(f"--{name} goes with --studies.")
+    check_shrunk(options.shrunk)
+    read = [Path(folder) for folder in (*(options.predictions or ()), options.compare or options.output / "-")]
+    if any(folder.resolve() == options.output.resolve() for folder in read):
+        raise UsageError(f"--output {options.output} is where predictions are read from: give another folder.")
+
+
+def _landmark_set(options: argparse.Namespace) -> LandmarkSet:
+    if options.protocol is not None:
+        return LandmarkSet.load(Protocol.load(options.protocol).landmark_set)
+    if options.model is not None:
+        return chosen_model(options).landmark_set
+    if options.landmarks is not None:
+        return LandmarkSet.load(options.landmarks)
+    if options.weights is not None:
+        return read_card(options.weights).landmark_set
+    raise UsageError("--studies with --predictions needs --landmarks, the landmark set.")
+
+
+def _truth(options: argparse.Namespace, landmark_set: LandmarkSet) -> Truth:
+    if options.protocol is None:
+        name = options.model or next(
+            (name for name, (known, _) in MODELS.items() if known == landmark_set.name), landmark_set.name
+        )
+        return truth_of_studies(opened_studies(options, {name: landmark_set}), landmark_set, options.images)
+    protocol = Protocol.load(options.protocol)
+    if options.fold is not None and not 1 <= options.fold <= protocol.folds:
+        raise UsageError(f"--fold {options.fold}: protocol '{protocol.name}' has {protocol.folds} of them.")
+    return truth_of_protocol(protocol, protocol.test(options.part), options)
+
+
+def _nothing(landmark_set: LandmarkSet) -> Landmarks:
+    return Landmarks(tuple(Landmark(name, state=State.UNDEFINED) for name in landmark_set.names))
+
+
+def _absence(absent: Sequence[str]) -> tuple[str, ...]:
+    if not absent:
+        return ()
+    return (f"There are no predictions of {len(absent)} of the images, {absent[0]} first: their landmarks are misses.",)
+
+
+def _distinct(predictor: Predictor, other: Predictor) -> str:
+    if other.name != predictor.name:
+        return other.name
+    return f"{other.name} {other.version}" if other.version else f"{other.name} (compared)"
+
+
+def _facts(truth: Truth, predictor: Predictor, cases: Sequence[Case]) -> dict[str, Any]:
+    """Protocol, split, and which images the model has learnt from, with the figures on the others."""
+    learnt = None if predictor.card is None else truth.learnt_from(predictor.card)
+    others = None
+    if learnt is not None:
+        others = truth.looking.report((case for case in cases if case.image not in learnt), truth.looking.readers[0])
     return {
-        **split.summary(case[0] for case in cases),
-        "learnt_from": None if learnt is None else sorted(learnt),
-        "not_learnt_from": others and {key: others[key] for key in ("images", "mre_px", "mre_mm", "sdr")},
+        "protocol": truth.protocol,
+        "split": {
+            **split_summary(truth),
+            "learnt_from": None if learnt is None else sorted(learnt),
+            "not_learnt_from": _short(others),
+        },
     }
 
 
-def _told(learnt: set[str] | None, others: dict[str, Any] | None) -> str:
+def _short(report: Report | None) -> dict[str, Any] | None:
+    if report is None:
+        return None
+    told = report.as_dict()
+    return {key: told[key] for key in ("images", "mre_px", "mre_mm", "sdr")}
+
+
+def _tell(evaluation: Evaluation, output: Path) -> None:
+    content = evaluation.content
+    print(f"{content['images']} radiographs, {content['landmarks']} landmarks, against {content['reader']}")
+    print(
+        f"mean radial error {number_text(content['mre_px'])} px, {_figure(content, 'mre_mm')}; "
+        f"within 2 mm: {percent(content['sdr'].get('2.0'))}"
+    )
+    if (spine := content.get("spine")) is not None:
+        print(
+            f"NMSE {number_text(spine['nmse_e4'])} e-4, outliers at 20 px {percent(spine['or20'])}, "
+            f"Cobb SMAPE {number_text(spine['cobb']['smape'])} %"
+        )
+    if evaluation.versus is not None:
+        print(evaluation.versus.sentence)
+    print(_learnt(content["split"]))
+    for sentence in _absence(content["not_predicted"]):
+        print(sentence)
+    print(f"report: {output / 'report.html'}")
+
+
+def _figure(content: dict[str, Any], key: str) -> str:
+    interval = content["intervals"][key]
+    text = number_text(content[key], 2, " mm")
+    return text if interval is None else f"{text} (95 %: {interval[0]:.2f} to {interval[1]:.2f})"
+
+
+def _learnt(split: dict[str, Any]) -> str:
+    learnt, others = split["learnt_from"], split["not_learnt_from"]
     if learnt is None or others is None:
-        return "the model's file does not say which radiographs it has learnt from"
+        return "nothing says which radiographs were learnt from"
     if not learnt:
         return "the model has learnt from none of these radiographs"
     return (
         f"the model has learnt from {len(learnt)} of these radiographs; on the {others['images']} others: "
         f"mean radial error {number_text(others['mre_px'])} px, {number_text(others['mre_mm'])} mm"
     )
-
-
-def _ids(file: Path | None, studies: StudiesFolder, config: TaskConfig) -> list[str]:
-    labelled = sorted(
-        image_id
-        for image_id in studies.get_labeled_images()
-        if studies.get_label_info(image_id, "final").get("landmark_set", config.landmark_set.name)
-        == config.landmark_set.name
-    )
-    if file is not None:
-        wanted = file.read_text(encoding="utf-8").split()
-        unknown = [image_id for image_id in wanted if image_id not in set(labelled)]
-        if unknown:
-            raise UsageError(
-                f"{file} names '{unknown[0]}', which has no '{config.landmark_set.name}' label in the studies."
-            )
-        labelled = wanted
-    if not labelled:
-        raise UsageError(
-            f"no radiograph in {studies.name()} has a '{config.landmark_set.name}' label: import or submit some."
-        )
-    return labelled
-
-
-def _draw_worst(report: Report, studies: StudiesFolder, config: TaskConfig, output: Path) -> None:
-    ranked = sorted(report.images, key=lambda image: -mean_radial_error(image.px))
-    for rank, image in enumerate(ranked[:OVERLAYS], start=1):
-        pixels = read_radiograph(studies.get_image_uri(image.image)).pixels
-        path = output / f"worst_{rank:02d}_{image.image}.jpg"
-        title = f"{image.image}: {mean_radial_error(image.px):.1f} px"
-        save_overlay(path, pixels, image.predicted, config.landmark_set, truth=image.truth, title=title)

@@ -5,15 +5,17 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import get_args
 
 from lib.datasets import read_aasce, read_hand, read_isbi2015, read_observers
+from lib.datasets.isbi2015 import Reader
 from lib.evaluation.wording import count
 from lib.landmarks import LandmarkSet
 from monailabel_app.cli.common import UsageError, stated_spacing
 from monailabel_app.cli.store import store_studies
 from monailabel_app.cli.store_readings import store_readings
 
-READERS = ("senior", "junior", "mean")
+READERS = get_args(Reader)
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

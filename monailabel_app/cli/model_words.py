@@ -23,7 +23,8 @@ def description_words(version: Mapping[str, Any], changes: Sequence[Mapping[str,
     lines = [
         f"{version['model']} version {version['version']}{' (in use)' if version['served'] else ''}",
         f"  landmarks   {len(landmarks['landmarks'])} of '{landmarks['name']}': {landmarks['title']}",
-        f"  network     {card['encoder']}, input {height} x {width}, sigma {card['sigma']:g}, {card['decoder']}",
+        f"  network     {card['variant']}, {card['encoder']}, input {height} x {width}, sigma {card['sigma']:g}, "
+        f"{card['decoder']}",
         f"  trained     {when(card['created'])}, by software {card['code'] or '–'}, from {card['parent'] or '–'}",
         f"  data        {_data_words(card['data'])}",
         f"  options     {_pairs(card['training'])}",

@@ -12,6 +12,8 @@ from lib.checkpoints import ModelFileError, VersionError
 from lib.configs import ConfigError
 from lib.datasets import DatasetError
 from lib.evaluation import RunRecordError
+from lib.evaluation.paired import PairingError
+from lib.evaluation.results import SettingError
 from lib.formats import LabelError
 from lib.infers import InferError
 from lib.landmarks import LandmarksError, LandmarkSetError
@@ -35,6 +37,7 @@ from monailabel_app.cli import (
     phantoms,
     preannotate,
     predict,
+    reproduce,
     runs,
     serve,
     split,
@@ -55,8 +58,10 @@ SENTENCES = (
     ModelFileError,
     NotEnoughLabelsError,
     OptionsError,
+    PairingError,
     RadiographError,
     RunRecordError,
+    SettingError,
     SplitError,
     TrainingFailedError,
     TrainingRunningError,
@@ -89,7 +94,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", dest="command", required=True, metavar="COMMAND")
     for command in (
         *(serve, import_, phantoms, train, predict, evaluate, check, split, runs, labels, observers, models),
-        *(next_, preannotate, calibrate),
+        *(next_, preannotate, calibrate, reproduce),
     ):
         command.add_parser(commands)
     return parser

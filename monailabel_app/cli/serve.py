@@ -33,7 +33,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         action="append",
         default=[],
         metavar=("KEY", "VALUE"),
-        help="landmarks, preset, encoder, input_size, sigma, imagenet",
+        help="landmarks, preset, variant, encoder, input_size, sigma, imagenet, begin_with",
     )
     parser.set_defaults(run=run)
 

@@ -48,6 +48,8 @@ def _store(
             source = study.image if isinstance(study.image, Path) else _as_png(study, scratch)
             spacing = study.pixel_spacing
             image_info = {"source": study.provenance, **({"pixel_spacing": spacing.as_dict()} if spacing else {})}
+            if patient := study.provenance.get("patient"):  # whose radiographs are held out together
+                image_info["patient"] = patient
             try:
                 store.import_study(
                     study.name, source, study.landmarks, landmark_set, image_info, {"source": study.provenance}

@@ -44,11 +44,17 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         action="store_true",
         help="go on with the last run if it was stopped or killed, with its own options; otherwise begin a new one",
     )
+    add_options(parser)
+    parser.add_argument("--seed", type=int, help="of all random numbers (default: 0)")
+    add_network_arguments(parser)
+    parser.set_defaults(run=run)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """How to train, but for the seed."""
     _add_course(parser.add_argument_group("course of the training"))
     _add_data(parser.add_argument_group("data"))
     _add_machine(parser.add_argument_group("machine"))
-    add_network_arguments(parser)
-    parser.set_defaults(run=run)
 
 
 def _add_course(group: argparse._ArgumentGroup) -> None:
@@ -78,7 +84,6 @@ def _add_course(group: argparse._ArgumentGroup) -> None:
         help="stop after N validations without improvement",
     )
     group.add_argument("--val-batch-size", type=int, metavar="N", help="images computed together in a validation")
-    group.add_argument("--seed", type=int, help="of all random numbers (default: 0)")
 
 
 def _add_data(group: argparse._ArgumentGroup) -> None:

@@ -74,6 +74,14 @@ def test_added_and_reordered_landmarks_leave_the_others_as_they_were(new_names, 
     assert_same_maps(old, new, "abcd", new_names, "abcd")
 
 
+@pytest.mark.parametrize("new_names", ["dbca", "xaybzcd", "db", "xcz"])
+def test_without_refinement_what_stayed_keeps_its_maps_also_where_landmarks_were_removed(new_names):
+    stayed = [name for name in new_names if name in "abcd"]
+    old, new, names = carried("abcd", new_names, aggregation="fpn", refinement=False)
+    assert list(names) == stayed
+    assert_same_maps(old, new, "abcd", new_names, stayed)
+
+
 @settings(max_examples=12, deadline=None)
 @given(st.permutations("abcdefg"), st.integers(1, 5), st.permutations("abcdefg"))
 def test_any_larger_set_in_any_order_keeps_the_maps(old_order, count, new_order):
@@ -223,6 +231,8 @@ def test_the_given_state_is_not_changed(names, dtype):
         ({"encoder": "densenet121"}, "its encoder is densenet121, that of the new model is lite."),
         ({"width": 0.25}, "its width is 0.25, that of the new model is 0.125."),
         ({"image_kernel": 1}, "its image kernel is 1, that of the new model is 3."),
+        ({"aggregation": "unet"}, "its aggregation is unet, that of the new model is msfa."),
+        ({"refinement": False}, "its refinement is left out, that of the new model is there."),
     ],
 )
 def test_another_network_is_refused_before_anything_is_built_of_it(change, said):

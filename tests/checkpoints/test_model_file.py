@@ -75,8 +75,62 @@ def test_the_card_alone(saved):
 def test_same_network():
     assert CARD.same_network(CARD.model_copy(update={"version": "x", "sigma": 9.0, "input_size": (64, 64)}))
     fewer = SET.model_copy(update={"landmarks": SET.landmarks[:2]})
-    for change in ({"encoder": "densenet121"}, {"width": 0.5}, {"image_kernel": 1}, {"landmark_set": fewer}):
+    for change in (
+        {"encoder": "densenet121"},
+        {"width": 0.5},
+        {"image_kernel": 1},
+        {"aggregation": "fpn"},
+        {"refinement": False},
+        {"landmark_set": fewer},
+    ):
         assert not CARD.same_network(CARD.model_copy(update=change))
+
+
+OTHERS = {
+    "variant": "released",
+    "image_kernel": 1,
+    "aggregation": "unet",
+    "refinement": False,
+    "batch_statistics": "image",
+    "grey": "eight_bit",
+    "decoder": "released",
+}
+
+
+def test_a_file_of_another_variant_is_loaded_as_what_it_is(tmp_path):
+    card = CARD.model_copy(update=OTHERS)
+    torch.manual_seed(2)
+    network = build_network(card).eval()
+    save_model(tmp_path / "other.pt", network.state_dict(), card)
+    loaded, read = load_model(tmp_path / "other.pt")
+    assert read == card
+    image = torch.rand(1, 1, 96, 64)
+    with torch.no_grad():
+        assert torch.equal(loaded(image), network(image))
+        for change in ({"batch_statistics": "stored"}, {"grey": "window"}):
+            other = build_network(card.model_copy(update=change)).eval()
+            other.load_state_dict(network.state_dict())
+            assert not torch.allclose(other(image), network(image), rtol=1e-2)
+
+
+def test_a_file_from_before_there_were_variants(saved, network, tmp_path):
+    content = torch.load(saved, weights_only=True)
+    for name in ("variant", "aggregation", "refinement", "batch_statistics", "grey"):
+        del content["card"][name]
+    torch.save(content, tmp_path / "old.pt")
+    loaded, card = load_model(tmp_path / "old.pt")
+    assert card == CARD
+    assert all(torch.equal(value, loaded.state_dict()[key]) for key, value in network.state_dict().items())
+
+
+def test_an_aggregation_of_another_version_of_this_software(saved, tmp_path):
+    content = torch.load(saved, weights_only=True)
+    content["card"]["aggregation"] = "hrnet"
+    torch.save(content, tmp_path / "newer.pt")
+    with pytest.raises(
+        ModelFileError, match=r"its card is not valid \(aggregation: .*there is no aggregation 'hrnet' here"
+    ):
+        read_card(tmp_path / "newer.pt")
 
 
 class Malicious:

@@ -11,7 +11,10 @@ from monailabel_app.cli import main
 from tests.cli.conftest import MODEL, run
 from tests.tiny import phantom_folder
 
-COMMANDS = ("serve", "import", "phantoms", "split", "train", "predict", "evaluate", "labels", "models", "runs")
+COMMANDS = (
+    *("serve", "import", "phantoms", "split", "train", "predict", "evaluate", "labels", "models", "runs"),
+    "reproduce",
+)
 
 
 def test_help_in_a_process_of_its_own(tmp_path):
@@ -63,8 +66,9 @@ def test_models(first_round, tmp_path):
         (["train", *MODEL, "--device", "tpu"], "There is no device 'tpu' here"),
         (["train", *MODEL], "Training needs at least 3 radiographs with submitted 'cephalometric_19' landmarks"),
         (["train", "--model", "farnet_hand"], "there are 0: submit 3 more."),
-        (["evaluate", "--model", "farnet_hand", "--output", "OUT"], "has a 'hand_37' label: import or submit some."),
         (["evaluate", *MODEL, "--output", "OUT"], "Model 'farnet_demo' has no weights yet"),
+        (["evaluate", "--model", "farnet_foot", "--output", "OUT"], "Unknown model 'farnet_foot'"),
+        (["evaluate", *MODEL, "--part", "test1", "--output", "OUT"], "--part goes with --protocol."),
     ],
 )
 def test_studies_that_are_there(arguments, sentence, tmp_path):
@@ -87,7 +91,10 @@ def test_studies_that_are_there(arguments, sentence, tmp_path):
             ["train", *MODEL, "--studies", "nowhere"],
             "there is no folder nowhere: make one with 'import' or 'phantoms'.",
         ),
-        (["evaluate", *MODEL, "--studies", "nowhere", "--output", "out"], "there is no folder nowhere"),
+        (["evaluate", *MODEL, "--studies", "nowhere", "--output", "out"], "Model 'farnet_demo' has no weights yet"),
+        (["evaluate", *MODEL, "--protocol", "isbi2015", "--output", "out"], "--protocol needs --data, the folder of"),
+        (["reproduce", "isbi2015", "nowhere", "out"], "No folder nowhere: give the folder that holds the ISBI 2015"),
+        (["reproduce", "feet", "nowhere", "out"], "There is no protocol 'feet': choose one of aasce, aasce_held_out,"),
         (["predict", "x.png", *MODEL, "--output", "out"], "Model 'farnet_demo' has no weights yet: train it first"),
         (["predict", "x.png", "--model", "farnet_foot", "--output", "out"], "Unknown model 'farnet_foot'"),
         (["import", "isbi2015", "nowhere", "studies"], "nowhere"),
@@ -118,6 +125,11 @@ def test_bad_arguments(arguments, sentence, tmp_path, monkeypatch):
         ["phantoms", "feet", "studies"],
         ["train", *MODEL],
         ["import", "isbi2015", "x", "y", "--reader", "me"],
+        ["evaluate", *MODEL, "--output", "x"],
+        ["evaluate", *MODEL, "--studies", "x", "--protocol", "isbi2015", "--data", "x", "--output", "x"],
+        ["evaluate", *MODEL, "--studies", "x"],
+        ["evaluate", *MODEL, "--protocol", "isbi2015", "--data", "x", "--output", "x", "--fold", "one"],
+        ["reproduce", "isbi2015", "x"],
     ],
 )
 def test_what_is_no_command_shows_the_usage(arguments):

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from lib.landmarks import LandmarkSet
 from monailabel_app.datastores import StudiesFolder
 from tests.cli.conftest import run
+from tests.datasets.made_sets import ceph_points, make_isbi, make_spines, spine_points
 from tests.tiny import CEPH
 
 SENIOR = np.arange(10, 48).reshape(19, 2)
@@ -47,6 +49,29 @@ def test_labels_spacing_and_provenance(isbi, tmp_path, reader, expected):
         source = studies.get_label_info(image, "final")["source"]
         assert (source["dataset"], source["reader"]) == ("ISBI 2015", reader or "mean")
     assert studies.get_label_info("isbi2015_151", "final")["source"]["split"] == "test1"
+
+
+def test_the_challenges_own_labels_of_the_last_films(isbi, tmp_path):
+    """Of all others the challenge's are the senior's."""
+    make_isbi(isbi, (301,), ("challenge",))
+    done = run("import", "isbi2015", isbi, tmp_path / "studies", "--reader", "challenge")
+    assert done.code == 0, done.err
+    studies = store(tmp_path / "studies")
+    np.testing.assert_allclose(studies.landmarks("isbi2015_151").points(), SENIOR, atol=1e-6)
+    np.testing.assert_allclose(studies.landmarks("isbi2015_301").points(), ceph_points(301), atol=1e-6)
+    done = run("import", "isbi2015", isbi, tmp_path / "others", "--reader", "senior")
+    assert done.code == 2
+    assert "Film 301.bmp has no label" in done.err
+
+
+def test_the_patient_of_a_spine_is_noted_where_the_file_says(tmp_path):
+    names = ("sunhl-1th-02-Jan-2017-162 A AP", "sunhl-1th-02-Jan-2017-162 B AP", "sunhl-1th-20-Jul-2016-coronal1")
+    spines = make_spines(tmp_path / "AASCE", {name: spine_points() for name in names})
+    assert run("import", "aasce", spines, tmp_path / "studies").code == 0
+    studies = StudiesFolder(tmp_path / "studies", {"farnet_spine": LandmarkSet.load("spine_68")})
+    one, again, nobody = (studies.identity(image).patient for image in studies.list_images())
+    assert one == again is not None
+    assert nobody is None
 
 
 def test_some_of_the_films_and_once_more(isbi, tmp_path):

@@ -155,6 +155,10 @@ def test_evaluate(first_round, tmp_path):
     assert report["per_landmark"]["Sella"]["mre_px"] == pytest.approx(np.mean(sella), abs=1e-3)
     assert f"mean radial error {report['mre_px']:.2f} px, {report['mre_mm']:.2f} mm" in done.out
     assert len(list(tmp_path.glob("worst_*.jpg"))) == 5
+    assert f"report: {tmp_path / 'report.html'}" in done.out
+    low, high = report["intervals"]["mre_mm"]
+    assert low < report["mre_mm"] < high
+    assert f"mm (95 %: {low:.2f} to {high:.2f}); within 2 mm: " in done.out
 
 
 def test_an_evaluation_tells_what_the_model_has_learnt_from(first_round, tmp_path):

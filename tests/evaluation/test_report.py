@@ -47,24 +47,41 @@ def strict_json(content):
 def test_figures_of_a_table_worked_by_hand(report):
     content = strict_json(report.as_dict())
     assert content.pop("per_landmark").keys() == {"a", "b", "c"}
+    intervals = content.pop("intervals")
     assert content == {
         "images": 3,
+        "patients": 3,
         "images_with_mm": 2,
         "landmarks": 8,
         "not_detected": 2,
         "mre_px": 17.0,  # (10 + 30 + 50 + 5 + 7 + 0) / 6
+        "median_px": 20.0,  # between the fourth and fifth of 0 5 7 10 30 50 inf inf
+        "sd_px": pytest.approx(np.std([10, 30, 50, 5, 7, 0]), abs=1e-4),
+        "percentiles_px": {"75": None, "90": None, "95": None, "99": None, "max": None},  # among those not predicted
         "mre_mm": 2.375,  # (1 + 3 + 5 + 0.5) / 4
-        "median_mm": 2.0,
-        "sd_mm": pytest.approx(np.sqrt(np.mean((np.array([1, 3, 5, 0.5]) - 2.375) ** 2)), abs=1e-4),
+        "median_mm": 3.0,  # the third of 0.5 1 3 5 inf
+        "sd_mm": pytest.approx(np.std([1, 3, 5, 0.5]), abs=1e-4),
+        "percentiles_mm": {"75": 5.0, "90": None, "95": None, "99": None, "max": None},
         "sdr": {"2.0": 0.4, "2.5": 0.4, "3.0": 0.6, "4.0": 0.6},  # of five annotated, one of them missed
+        "per_group": {},
         "pixel_spacing_sources": {"user": 2, "unknown": 1},
     }
+    assert intervals["mre_px"] == [3.5, 27.5]  # of all draws the least and most are one image drawn thrice
+    assert intervals["mre_mm"] == [2.0, 2.75]
+    assert intervals["sdr"]["3.0"] == [0.5, 0.6667]
 
 
 def test_figures_of_each_landmark(report):
     found = strict_json(report.as_dict())["per_landmark"]
     never, always = dict.fromkeys(["2.0", "2.5", "3.0", "4.0"], 0.0), dict.fromkeys(["2.0", "2.5", "3.0", "4.0"], 1.0)
-    assert found["a"] == {"count": 2, "not_detected": 0, "mre_px": 8.5, "mre_mm": 1.0, "sdr": always}
+    assert found["a"] == {
+        "count": 2,
+        "not_detected": 0,
+        "mre_px": 8.5,
+        "mre_mm": 1.0,
+        "sdr": always,
+        "intervals": {"mre_px": [7.0, 10.0], "mre_mm": [1.0, 1.0]},
+    }
     assert found["b"]["sdr"] == {**never, "3.0": 0.5, "4.0": 0.5}
     assert found["c"] == {
         "count": 3,
@@ -72,7 +89,39 @@ def test_figures_of_each_landmark(report):
         "mre_px": 5.0,
         "mre_mm": 0.5,
         "sdr": dict.fromkeys(["2.0", "2.5", "3.0", "4.0"], 0.5),
+        "intervals": {"mre_px": [5.0, 5.0], "mre_mm": [0.5, 0.5]},
     }
+
+
+def test_landmarks_of_a_group_are_also_told_together(report):
+    grouped = Report(report.images, landmark_groups={"jaw": ("a", "c"), "skull": ("b",), "foot": ("toe",)})
+    told = strict_json(grouped.as_dict())["per_group"]
+    assert told.keys() == {"jaw", "skull"}  # no image lists a toe
+    alone = strict_json(
+        Report.build(
+            (image.image, image.predicted, Landmarks(tuple(replace_b(image.truth))), image.pixel_spacing)
+            for image in report.images
+        ).as_dict()
+    )
+    for key in ("landmarks", "not_detected", "mre_px", "mre_mm", "sdr", "intervals"):
+        assert told["jaw"][key] == alone[key]
+
+
+def replace_b(truth):
+    return (item if item.name != "b" else Landmark("b", state=State.UNDEFINED) for item in truth)
+
+
+def test_images_of_a_patient_are_drawn_together():
+    cases = [(str(number), place(*[(number, 0)] * 3), place(*[(0, 0)] * 3), UNKNOWN) for number in range(6)]
+    apart = Report.build(cases)
+    pairs = Report(tuple(ImageErrors.compare(*case, group=str(int(case[0]) // 2)) for case in cases))
+    one = Report(tuple(ImageErrors.compare(*case, group="a") for case in cases))
+    assert [report.as_dict()["patients"] for report in (apart, pairs, one)] == [6, 3, 1]
+    assert pairs.as_dict()["intervals"]["mre_px"] == [0.5, 4.5]  # one patient drawn thrice
+    assert apart.as_dict()["intervals"]["mre_px"] != [0.5, 4.5]
+    told = one.as_dict()
+    assert told["intervals"]["mre_px"] is told["intervals"]["sdr"]["2.0"] is None
+    assert told["per_landmark"]["a"]["intervals"]["mre_px"] is None
 
 
 def test_counts_of_the_landmarks_add_up_to_the_whole(report):
@@ -105,6 +154,7 @@ def test_empty_reports_are_json_without_figures(cases, tmp_path):
     content = strict_json(report.as_dict())
     assert content["images"] == len(cases)
     assert content["mre_px"] is content["mre_mm"] is content["median_mm"] is content["sd_mm"] is None
+    assert content["intervals"]["mre_px"] is None
     report.write_errors_csv(tmp_path / "errors.csv")
     assert len((tmp_path / "errors.csv").read_text().splitlines()) == 1 + content["landmarks"]
 

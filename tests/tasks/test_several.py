@@ -16,6 +16,7 @@ from torch import nn
 from lib.checkpoints import load_model
 from lib.evaluation.history import read_history
 from lib.evaluation.run_record import list_runs
+from lib.networks import FARNet
 from lib.trainers.distributed import chosen_devices, with_global_statistics
 from tests.tiny import FAST, tiny_config
 
@@ -162,6 +163,12 @@ def test_only_batch_normalisation_changes():
         "InstanceNorm2d",
     ]
     assert changed.state_dict().keys() == network.state_dict().keys()
+
+
+def test_a_network_that_normalises_each_image_by_itself_stays_as_it_is():
+    network = FARNet("lite", 3, image_statistics=True)
+    kinds = [type(module) for module in network.modules()]
+    assert [type(module) for module in with_global_statistics(network, torch.device("cpu")).modules()] == kinds
 
 
 def test_which_devices():

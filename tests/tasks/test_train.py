@@ -87,6 +87,22 @@ def test_the_published_figures_are_those_of_the_published_model(trained, studies
     )  # float16 and fused heads round a little
 
 
+def test_a_training_ends_with_an_evaluation_of_what_it_held_out(trained, studies):
+    """Of the model that was published, beside the one that was in use before; the run's page leads to it."""
+    run = list_runs(trained.runs)[0]
+    folder = trained.runs / run.run / "evaluation"
+    report = strict_json(folder / "report.json")
+    new = unseen(studies)
+    assert (report["images"], report["landmarks"], report["version"]) == (len(new), 19 * len(new), run.run)
+    assert report["mre_px"] == pytest.approx(np.mean(errors(trained, studies, new)), abs=0.02)
+    assert report["comparison"]["models"][1] == f"in use before: {read_card(trained.paths[0]).version}"
+    assert report["comparison"]["mean_error"]["difference"] < -20
+    assert report["pixel_spacing_sources"] == {"PixelSpacing": len(new)}  # phantoms say so
+    assert "chosen on them" in (folder / "report.html").read_text()
+    assert len((folder / "errors.csv").read_text().splitlines()) == 1 + 19 * len(new)
+    assert 'href="evaluation/report.html"' in (folder.parent / "report.html").read_text()
+
+
 def test_the_same_seed_trains_the_same_model(tmp_path, studies):
     states = []
     for folder, seed in (("a", 5), ("b", 5), ("c", 6)):
