@@ -108,6 +108,8 @@ class Test(_Strict):
     Attributes:
         name, title: for the command line, for people.
         images: which.
+        size: how many these are as published; 0 where nobody knows.
+        same_picture: names of images that are the same picture, or of one patient, though the data set does not say so.
         readers: whose labels results are measured against, if not those of the protocol.
         exclusions: second figures.
         published: what others reached.
@@ -118,9 +120,18 @@ class Test(_Strict):
     name: str
     title: str
     images: Selection
+    size: Annotated[int, Field(ge=0)] = 0
+    same_picture: tuple[tuple[str, ...], ...] = ()
     readers: tuple[str, ...] | None = None
     exclusions: tuple[Exclusion, ...] = ()
     published: tuple[Published, ...] = ()
+
+    def patient(self, study: Study) -> str | None:
+        """Whose radiograph it is: as the data set says, or known from pictures that are the same; None: not known."""
+        stem = study.image.stem if isinstance(study.image, Path) else study.name
+        patient = study.provenance.get("patient")
+        same = next((names[0] for names in self.same_picture if stem in names), None)
+        return str(patient) if patient else same and f"as {same}"
 
 
 class Protocol(_Strict):

@@ -1,6 +1,6 @@
 """Metrics, reports and pictures of predictions."""
 
-from lib.evaluation.evaluation import ERRORS_CSV, REPORT_JSON, Evaluation, Published, Yardstick
+from lib.evaluation.evaluation import ERRORS_CSV, REPORT_JSON, Evaluation, Published, Yardstick, learnt_facts
 from lib.evaluation.evaluation_page import write_evaluation
 from lib.evaluation.history import EpochRecord, Validation, append_epoch, cut_history, read_history
 from lib.evaluation.metrics import (
@@ -62,6 +62,7 @@ __all__ = [
     "cut_history",
     "detection_errors",
     "draw_overlay",
+    "learnt_facts",
     "list_runs",
     "mean_radial_error",
     "millimetres",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -175,6 +175,21 @@ class Evaluation:
         folder.mkdir(parents=True, exist_ok=True)
         self.main.write_errors_csv(folder / ERRORS_CSV)
         write_atomic(folder / REPORT_JSON, text)
+
+
+def learnt_facts(looking: Looking, cases: Sequence[Case], learnt: Collection[str] | None) -> dict[str, Any]:
+    """``learnt_from`` and ``not_learnt_from``: which images a model has learnt from, and the figures on the others.
+
+    Args:
+        looking: the first reader counts.
+        cases: the images.
+        learnt: those that it has learnt from; None where nobody knows.
+    """
+    if learnt is None:
+        return {"learnt_from": None, "not_learnt_from": None}
+    told = looking.report((case for case in cases if case.image not in learnt), looking.readers[0]).as_dict()
+    others = {key: told[key] for key in ("images", "mre_px", "mre_mm", "sdr")}
+    return {"learnt_from": sorted(learnt), "not_learnt_from": others}
 
 
 def _of_view(view: View, figures: dict[str, Any]) -> dict[str, Any]:

@@ -129,9 +129,16 @@ def _page(title: str, tests: Sequence[str], rows: Mapping[str, Any]) -> Iterator
         size = " x ".join(map(str, setting["input_size"]))
         yield (
             f"- **{name}**: {setting['variant']}; encoder {setting['encoder']}, {size}, begun with "
-            f"{setting['begun_with']}; {setting['machine']}; code {setting['code']}"
+            f"{setting['begun_with']}; {_course(setting['options'])}; {setting['machine']}; code {setting['code']}"
         )
     yield "\nIn brackets: 95 % by drawing patients anew; of several seeds, mean and lowest to highest."
+
+
+def _course(options: Mapping[str, Any]) -> str:
+    """``45 epochs, batches of 4, adamw 0.002``."""
+    epochs = options["max_epochs"] or f"as many as show {options['image_budget']} radiographs,"
+    batch = options["train_batch_size"] * options["accumulate"]
+    return f"{epochs} epochs, batches of {batch}, {options['optimizer']} {options['learning_rate']:g}"
 
 
 def _table(rows: Sequence[tuple[str, Mapping[str, Any]]]) -> Iterator[str]:

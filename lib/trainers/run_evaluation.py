@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from lib.checkpoints import ModelCard
-from lib.evaluation import Case, Evaluation, Looking, write_evaluation
+from lib.evaluation import Case, Evaluation, Looking, learnt_facts, write_evaluation
 from lib.evaluation.run_report import EVALUATION
 from lib.landmarks import Landmarks
 from lib.radiographs import PixelSpacing, SpacingSource
@@ -33,6 +33,8 @@ def evaluate_run(
         served: the model that was in use, and what it has found; compared where it is for the same landmarks.
     """
     names = card.landmark_set.names
+    known = set(card.data.train) if card.data is not None else set()
+    learnt = [image for image in found.results() if plan.fingerprints[image] in known]
     beside = served if served is not None and served[0].landmark_set.names == names else None
     others = {} if beside is None else _landmarks(beside[1], names)
     ours = _landmarks(found, names)
@@ -50,16 +52,17 @@ def evaluate_run(
         for sample in plan.held_out
         if sample["id"] in ours
     )
+    looking = Looking.usual(card.landmark_set, (LABELS,))
     evaluation = Evaluation(
         f"Held-out radiographs of training {plan.run}",
         card.model,
         card.version,
-        Looking.usual(card.landmark_set, (LABELS,)),
+        looking,
         cases,
         measures=Looking.usual_measures(card.landmark_set),
         notes=NOTES,
         against=None if beside is None else f"in use before: {beside[0].version}",
-        facts={"split": {"learnt_from": [], "not_learnt_from": None}},
+        facts={"split": learnt_facts(looking, cases, learnt)},
     )
     write_evaluation(plan.folder / EVALUATION, evaluation)
 

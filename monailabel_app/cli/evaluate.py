@@ -12,7 +12,7 @@ from tqdm import tqdm
 from lib.checkpoints import read_card
 from lib.configs import MODELS
 from lib.datasets import Protocol, protocol_names
-from lib.evaluation import Case, Evaluation, Report, write_evaluation
+from lib.evaluation import Case, Evaluation, learnt_facts, write_evaluation
 from lib.evaluation.wording import percent
 from lib.landmarks import Landmark, Landmarks, LandmarkSet, State
 from lib.trainers.memory import keep_freed_memory
@@ -210,24 +210,8 @@ def _distinct(predictor: Predictor, other: Predictor) -> str:
 def _facts(truth: Truth, predictor: Predictor, cases: Sequence[Case]) -> dict[str, Any]:
     """Protocol, split, and which images the model has learnt from, with the figures on the others."""
     learnt = None if predictor.card is None else truth.learnt_from(predictor.card)
-    others = None
-    if learnt is not None:
-        others = truth.looking.report((case for case in cases if case.image not in learnt), truth.looking.readers[0])
-    return {
-        "protocol": truth.protocol,
-        "split": {
-            **split_summary(truth),
-            "learnt_from": None if learnt is None else sorted(learnt),
-            "not_learnt_from": _short(others),
-        },
-    }
-
-
-def _short(report: Report | None) -> dict[str, Any] | None:
-    if report is None:
-        return None
-    told = report.as_dict()
-    return {key: told[key] for key in ("images", "mre_px", "mre_mm", "sdr")}
+    split = {**split_summary(truth), **learnt_facts(truth.looking, cases, learnt)}
+    return {"protocol": truth.protocol, "split": split}
 
 
 def _tell(evaluation: Evaluation, output: Path) -> None:

@@ -137,6 +137,8 @@ def truth_of_protocol(protocol: Protocol, test: Test, options: argparse.Namespac
             notes.append(_NOT_AT_HAND.format(reader))
     if not (studies := read[readers[0]]):
         raise UsageError(f"there is no radiograph of {test.title} in {source}.")
+    if options.fold is None and len(studies) < test.size:
+        notes.append(f"{len(studies)} of the {test.size} radiographs of this part are at hand: compare with care.")
     truths = {
         reader: {study.name: study.landmarks for study in studies if study.landmarks is not None}
         for reader, studies in read.items()
@@ -162,11 +164,10 @@ def _labelled(study: Study, truths: Mapping[str, Landmarks], test: Test) -> Labe
     path = str(study.image)  # public sets have files
     header = read_header(path)
     dropped = frozenset(item.name for item in test.exclusions if item.drops(study))
-    patient = study.provenance.get("patient")
     # a resolution in the file is that of a scanner or program, and would go before the wrist of 50 mm
     spacing = study.pixel_spacing or PixelSpacing.unknown()
     size = (header.height, header.width)
-    return Labelled(study.name, path, size, spacing, truths, patient and str(patient), dropped)
+    return Labelled(study.name, path, size, spacing, truths, test.patient(study), dropped)
 
 
 def _readers_as_people(readers: tuple[str, ...]) -> tuple[Yardstick, ...]:

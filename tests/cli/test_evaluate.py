@@ -117,6 +117,7 @@ def test_predictions_of_another_program_on_a_public_set(isbi, theirs, tmp_path, 
     assert "FARNet, ImageNet weights, 800 x 640" in page
     assert "20 of the films are in the training part too, under another number." in page
     assert "junior against senior" in page
+    assert "3 of the 150 radiographs of this part are at hand: compare with care." in page
 
 
 def test_shrunk_files_have_larger_pixels_and_the_challenge_is_missed_on_test2(isbi, tmp_path):

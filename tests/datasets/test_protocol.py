@@ -194,7 +194,18 @@ def test_the_duplicates_are_those_that_were_found(real_data):
         pairs = [(int(row["first"]), int(row["second"])) for row in csv.DictReader(stream)]
     joining = sorted(f"{second}" for first, second in pairs if first <= 150 < second)
     assert len(joining) == 20
-    assert sorted(Protocol.load("isbi2015").test("test1").exclusions[0].images) == joining
+    test1 = Protocol.load("isbi2015").test("test1")
+    assert sorted(test1.exclusions[0].images) == joining
+    within = {(f"{first}", f"{second}") for first, second in pairs if 150 < first <= 300}
+    assert set(test1.same_picture) == within
+
+
+def test_the_same_picture_under_two_numbers_is_of_one_patient(tmp_path):
+    films = make_isbi(tmp_path, (159, 160, 278))
+    chosen = Protocol.load("isbi2015")
+    test1 = chosen.test("test1")
+    patients = [test1.patient(study) for study in chosen.test_studies(films, test1, "mean")]
+    assert patients == ["as 159", None, "as 159"]
 
 
 # --- hands ------------------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import pytest
 from lib.evaluation import Evaluation, LeftOut
 from lib.evaluation.results import Setting, SettingError, write_results
 from lib.landmarks import LandmarkSet
+from lib.trainers import TrainOptions
 from tests.evaluation.made_cases import TENTH, UNKNOWN, looking, made_case
 from tests.evaluation.test_measures import WRISTS
 
@@ -18,7 +19,7 @@ SETTING = Setting(
     encoder="lite",
     input_size=(64, 32),
     begun_with="random weights",
-    options={"max_epochs": 2, "val_split": 0.2, "device": "cpu"},
+    options=TrainOptions(max_epochs=2, val_split=0.2, device="cpu", train_batch_size=2).model_dump(mode="json"),
     machine="a machine",
     code="1.0",
 )
@@ -65,7 +66,8 @@ def test_a_row_a_seed_and_one_for_all_of_them(tmp_path, tiny_set):
     ]
     assert lines(tmp_path, "| **full**")[0].startswith("| **full** | 3 seeds | | **2.00** (1.00–3.00) |")
     assert "**66.7** (0.0–100.0)" in lines(tmp_path, "| **full**")[0]
-    assert "- **full**: the whole; encoder lite, 64 x 32, begun with random weights; a machine; code 1.0" in page
+    course = "2 epochs, batches of 2, adam 0.0001"
+    assert f"- **full**: the whole; encoder lite, 64 x 32, begun with random weights; {course}; a machine; code" in page
     content = json.loads((tmp_path / "results.json").read_text())
     assert [view["mre_mm"] for view in content["rows"]["full"]["tests"]["test1"]["labels"].values()] == [1, 2, 3]
     assert content["rows"]["full"]["setting"]["options"]["max_epochs"] == 2
@@ -118,7 +120,8 @@ def test_the_same_setting_may_go_on_elsewhere(tmp_path):
     ):
         one.write(tmp_path / "row", may_change=("device",))
     written = json.loads((tmp_path / "row" / "setting.json").read_text())
-    assert (written["input_size"], written["options"]) == ([64, 32], {"max_epochs": 2, "val_split": 0.2})
+    assert written["input_size"] == [64, 32]
+    assert written["options"] == {key: value for key, value in SETTING.options.items() if key != "device"}
 
 
 @pytest.mark.parametrize(
