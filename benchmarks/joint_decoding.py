@@ -193,12 +193,12 @@ def parts(cases: list[Case], spine: bool, scale: float) -> dict[str, tuple[dict[
         "NMSE, 1e-4": ({side: 1e4 * value for side, value in of_each(squares).items()}, annotated),
         "OR20, %": ({side: 100 * value for side, value in beyond(20.0).items()}, annotated),
         "OR40, %": ({side: 100 * value for side, value in beyond(40.0).items()}, annotated),
-        "images with one in another's place, %": (
-            of_each(lambda row, side: 100.0 * in_anothers_place(cases[row], side, 4 if spine else 1)),
-            images,
-        ),
     }
-    if spine:
+    if spine:  # landmarks of other sets may lie nearer to one another than anybody can tell apart
+        found["images with a vertebra in another's place, %"] = (
+            of_each(lambda row, side: 100.0 * in_anothers_place(cases[row], side)),
+            images,
+        )
         angles = {side: np.array([angles_of(case.found[side], case.size) for case in cases]) for side in SIDES}
         truth = np.array([angles_of(case.truth, case.size) for case in cases])
         shares = {side: smape_of_images(angles[side], truth) for side in SIDES}
@@ -213,12 +213,9 @@ def error_of(case: Case, side: str) -> FloatArray:
     return radial_errors(case.found[side], case.truth)
 
 
-def in_anothers_place(case: Case, side: str, size: int) -> bool:
-    """Whether a landmark, or the middle of ``size`` that make a vertebra, lies nearer to another's place than its own.
-
-    Four corners are a vertebra, since corners of two vertebrae may lie within a few pixels of each other.
-    """
-    found, truth = (points.reshape(-1, size, 2).mean(axis=1) for points in (case.found[side], case.truth))
+def in_anothers_place(case: Case, side: str) -> bool:
+    """Whether the middle of a vertebra's four corners lies nearer to another's place than to its own."""
+    found, truth = (points.reshape(-1, 4, 2).mean(axis=1) for points in (case.found[side], case.truth))
     known = ~np.isnan(truth[:, 0])
     distances = np.linalg.norm(found[known][:, None] - truth[known], axis=2)
     return bool((distances.argmin(axis=1) != np.arange(known.sum())).any())

@@ -12,8 +12,8 @@ from tqdm import tqdm
 from lib.checkpoints import read_card
 from lib.configs import MODELS
 from lib.datasets import Protocol, protocol_names
-from lib.evaluation import Case, Evaluation, learnt_facts, write_evaluation
-from lib.evaluation.wording import percent
+from lib.evaluation import TOLERANCE_MM, Case, Evaluation, learnt_facts, write_evaluation
+from lib.evaluation.wording import distance, percent
 from lib.landmarks import Landmark, Landmarks, LandmarkSet, State
 from lib.trainers.memory import keep_freed_memory
 from monailabel_app.cli.common import (
@@ -217,10 +217,10 @@ def _facts(truth: Truth, predictor: Predictor, cases: Sequence[Case]) -> dict[st
 def _tell(evaluation: Evaluation, output: Path) -> None:
     content = evaluation.content
     print(f"{content['images']} radiographs, {content['landmarks']} landmarks, against {content['reader']}")
-    print(
-        f"mean radial error {number_text(content['mre_px'])} px, {_figure(content, 'mre_mm')}; "
-        f"within 2 mm: {percent(content['sdr'].get('2.0'))}"
-    )
+    print(f"mean radial error {_figure(content, 'px')}")
+    if content["images_with_mm"]:
+        rate = percent(content["sdr"].get(str(TOLERANCE_MM)))
+        print(f"mean radial error {_figure(content, 'mm')}; within {TOLERANCE_MM:g} mm: {rate}")
     if (spine := content.get("spine")) is not None:
         print(
             f"NMSE {number_text(spine['nmse_e4'])} e-4, outliers at 20 px {percent(spine['or20'])}, "
@@ -234,9 +234,9 @@ def _tell(evaluation: Evaluation, output: Path) -> None:
     print(f"report: {output / 'report.html'}")
 
 
-def _figure(content: dict[str, Any], key: str) -> str:
-    interval = content["intervals"][key]
-    text = number_text(content[key], 2, " mm")
+def _figure(content: dict[str, Any], unit: str) -> str:
+    interval = content["intervals"][f"mre_{unit}"]
+    text = number_text(content[f"mre_{unit}"], 2, f" {unit}")
     return text if interval is None else f"{text} (95 %: {interval[0]:.2f} to {interval[1]:.2f})"
 
 
@@ -248,5 +248,5 @@ def _learnt(split: dict[str, Any]) -> str:
         return "the model has learnt from none of these radiographs"
     return (
         f"the model has learnt from {len(learnt)} of these radiographs; on the {others['images']} others: "
-        f"mean radial error {number_text(others['mre_px'])} px, {number_text(others['mre_mm'])} mm"
+        f"mean radial error {distance(others['mre_mm'], others['mre_px'])}"
     )
