@@ -25,6 +25,7 @@ from monailabel_app.cli.common import (
     number_text,
     opened_studies,
 )
+from monailabel_app.cli.groups import in_groups
 from monailabel_app.cli.predictors import Predictor, chosen_predictor, compared
 from monailabel_app.cli.truth import Truth, split_summary, truth_of_protocol, truth_of_studies
 
@@ -87,6 +88,12 @@ def _add_truth(group: argparse._ArgumentGroup) -> None:
         metavar="FILE",
         help="with --studies: text file with the ids to evaluate, one a line (default: all that have labels)",
     )
+    group.add_argument(
+        "--groups",
+        type=Path,
+        metavar="FILE",
+        help="CSV with the columns image and group, by device or age, say: figures of each group apart",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -96,6 +103,8 @@ def run(options: argparse.Namespace) -> int:
     landmark_set = _landmark_set(options)
     predictor = chosen_predictor(options, landmark_set)  # first: where there are no weights, that is said at once
     truth = _truth(options, landmark_set)
+    if options.groups is not None:
+        truth = in_groups(truth, options.groups)
     other = None if options.compare is None else compared(options.compare, landmark_set, options)
     evaluation = evaluated(truth, predictor, other)
     write_evaluation(options.output, evaluation)

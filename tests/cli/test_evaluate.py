@@ -121,6 +121,33 @@ def test_predictions_of_another_program_on_a_public_set(isbi, theirs, tmp_path, 
     assert "3 of the 150 radiographs of this part are at hand: compare with care." in page
 
 
+def test_groups_of_images_have_figures_of_their_own(isbi, theirs, tmp_path):
+    table = tmp_path / "devices.csv"
+    table.write_text("\ufeffimage,group\n151,film\nisbi2015_173,digital\n173.bmp,digital\n999,film\n", encoding="utf-8")
+    done = on_isbi(isbi, tmp_path / "out", "--predictions", theirs, "--groups", table)
+    assert done.code == 0, done.err
+    views = {view["name"]: view for view in content(tmp_path / "out")["views"]}
+    assert (views["mean"]["images"], views["mean, only film"]["images"]) == (3, 1)
+    assert views["senior, only digital"]["images"] == 1
+    assert views["mean, only film"]["reason"] == "Those that devices.csv says to be 'film'."
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("image,device\n151,film\n", "has no table with the columns image and group."),
+        ("", "has no table with the columns image and group."),
+        ("image,group\n151,film\n151,digital\n", "names '151' in two groups: 'film' and 'digital'."),
+        ("image,group\n999,film\n", "names none of the 3 radiographs."),
+    ],
+)
+def test_tables_that_group_nothing(isbi, theirs, tmp_path, text, sentence):
+    (tmp_path / "groups.csv").write_text(text, encoding="utf-8")
+    done = on_isbi(isbi, tmp_path / "out", "--predictions", theirs, "--groups", tmp_path / "groups.csv")
+    assert refused(done).endswith(sentence)
+    assert not (tmp_path / "out").exists()
+
+
 def test_shrunk_files_have_larger_pixels_and_the_challenge_is_missed_on_test2(isbi, tmp_path):
     make_isbi(tmp_path / "set", (301, 302))
     points = {f"isbi2015_{number}": ceph_points(number) + np.array([5, 0]) for number in (301, 302)}
