@@ -73,11 +73,11 @@ def _success(*radii: float) -> tuple[Column, ...]:
     return tuple(Column(f"within {radius:g} mm, %", f"sdr_{radius}", 1) for radius in radii)
 
 
-_RADIAL = (Column("mean, mm", "mre_mm"), Column("median", "median_mm"), Column("sd", "sd_mm"))
+_RADIAL = (Column("mean, mm", "mre_mm"), Column("median, mm", "median_mm"), Column("sd, mm", "sd_mm"))
 
 KEYS: dict[str, tuple[Column, ...]] = {
     "mm": _RADIAL,
-    "px": (Column("mean, px", "mre_px", 1), Column("median", "median_px", 1), Column("sd", "sd_px", 1)),
+    "px": (Column("mean, px", "mre_px", 1), Column("median, px", "median_px", 1), Column("sd, px", "sd_px", 1)),
     "spine": (
         Column("NMSE, 1e-4", "nmse_e4"),
         Column("off > 20 px, %", "or20", 1),

@@ -28,6 +28,7 @@ from monailabel_app.cli.common import (
 from monailabel_app.cli.groups import in_groups
 from monailabel_app.cli.predictors import Predictor, chosen_predictor, compared
 from monailabel_app.cli.truth import Truth, split_summary, truth_of_protocol, truth_of_studies
+from monailabel_app.datastores.opening import is_address
 
 DESCRIPTION = """\
 Compare predictions with labels: report.html (tables, curves, the worst images), report.json, errors.csv. Every figure
@@ -193,7 +194,9 @@ def _truth(options: argparse.Namespace, landmark_set: LandmarkSet) -> Truth:
         name = options.model or next(
             (name for name, (known, _) in MODELS.items() if known == landmark_set.name), landmark_set.name
         )
-        return truth_of_studies(opened_studies(options, {name: landmark_set}), landmark_set, options.images)
+        studies = opened_studies(options, {name: landmark_set})
+        title = options.studies if is_address(options.studies) else Path(options.studies).resolve().name
+        return truth_of_studies(studies, landmark_set, options.images, title)
     protocol = Protocol.load(options.protocol)
     if options.fold is not None and not 1 <= options.fold <= protocol.folds:
         raise UsageError(f"--fold {options.fold}: protocol '{protocol.name}' has {protocol.folds} of them.")

@@ -81,13 +81,14 @@ class Truth:
         return {image for image, fingerprint in self._fingerprints.items() if fingerprint in known}
 
 
-def truth_of_studies(studies: StudiesFolder, landmark_set: LandmarkSet, ids: Path | None) -> Truth:
+def truth_of_studies(studies: StudiesFolder, landmark_set: LandmarkSet, ids: Path | None, title: str) -> Truth:
     """The labels of a folder; where several have read an image, they stand beside the model.
 
     Args:
         studies: the folder, or a DICOMweb server.
         landmark_set: whose labels count.
         ids: text file with the ids to evaluate, one a line; None: all that have labels.
+        title: what the folder is called, for people.
 
     Raises:
         UsageError: there is no label, or an id has none.
@@ -109,7 +110,7 @@ def truth_of_studies(studies: StudiesFolder, landmark_set: LandmarkSet, ids: Pat
     yardsticks = tuple(Yardstick(name, f"{_OTHERS}{name}") for name in names[:_MOST_ANNOTATORS])
     notes = (_MORE.format(len(names), _MOST_ANNOTATORS),) if len(names) > _MOST_ANNOTATORS else ()
     looking, extra = Looking.usual(landmark_set, (LABELS,)), Looking.usual_measures(landmark_set)
-    return Truth(studies.name(), looking, tuple(images), studies, extra, yardsticks=yardsticks, notes=notes)
+    return Truth(title, looking, tuple(images), studies, extra, yardsticks=yardsticks, notes=notes)
 
 
 def truth_of_protocol(protocol: Protocol, test: Test, options: argparse.Namespace) -> Truth:

@@ -57,7 +57,7 @@ def test_a_row_a_seed_and_one_for_all_of_them(tmp_path, tiny_set):
     assert "## test1, against labels" in page
     assert "test2" not in page
     success = " | ".join(f"within {radius} mm, %" for radius in ("2", "2.5", "3", "4"))
-    assert lines(tmp_path, "| | seed") == [f"| | seed | images | mean, mm | median | sd | {success} |"]
+    assert lines(tmp_path, "| | seed") == [f"| | seed | images | mean, mm | median, mm | sd, mm | {success} |"]
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines(tmp_path, "| full")]
     assert [row[:4] for row in rows] == [
         ["full", "0", "2", "1.00 (1.00–1.00)"],
@@ -92,7 +92,7 @@ def test_without_millimetres_it_is_pixels(tmp_path, tiny_set):
     SETTING.write(tmp_path / "one")
     measure(tmp_path / "one" / "seed_0" / "test1", tiny_set, 10, 30, spacing=UNKNOWN)
     write_results(tmp_path, "The set", ["test1"])
-    assert lines(tmp_path, "| | seed") == ["| | seed | images | mean, px | median | sd |"]
+    assert lines(tmp_path, "| | seed") == ["| | seed | images | mean, px | median, px | sd, px |"]
     assert lines(tmp_path, "| one")[0].startswith("| one | 0 | 2 | 20.0 (10.0–30.0) | 20.0 | 10.0 |")
 
 
