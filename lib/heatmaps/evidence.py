@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from lib.heatmaps.codec import HeatmapCodec
-from lib.heatmaps.window import windows
+from lib.heatmaps.window import highest_near
 
 _CELLS_A_SIGMA = 2.5
 """Maps are looked at with about so many cells a sigma: finer ones tell the same and take longer."""
@@ -79,8 +79,8 @@ def examine(fine: Tensor, coarse: Tensor, codec: HeatmapCodec, points: Tensor | 
         points, peak = codec.decode(fine)
         summit = maps.flatten(1).amax(dim=1)
     else:
-        peak = _highest_near(fine, codec.to_cells(points), codec.sigma).float().clamp(0.0, 1.0)
-        summit = _highest_near(maps, reduced.to_cells(points), reduced.sigma)
+        peak = highest_near(fine, codec.to_cells(points), codec.sigma).float().clamp(0.0, 1.0)
+        summit = highest_near(maps, reduced.to_cells(points), reduced.sigma)
     relative = maps / summit.clamp_min(1e-6)[:, None, None]
     above = (relative > 0.5).float()
     area = above.flatten(1).sum(dim=1)
@@ -96,11 +96,6 @@ def examine(fine: Tensor, coarse: Tensor, codec: HeatmapCodec, points: Tensor | 
         stray=((_moments(relative.clamp_min(0.1) - 0.1)[0] - cells).norm(dim=1) * reduced.stride / sigma).double(),
         shape=(_moments(above)[1] * reduced.stride**2).double(),
     )
-
-
-def _highest_near(maps: Tensor, cells: Tensor, sigma: float) -> Tensor:
-    """(M,) the highest value within about a sigma, at least two cells, to each side of a place."""
-    return windows(maps, cells.round(), max(2, round(sigma))).flatten(1).amax(dim=1)
 
 
 def _rival(relative: Tensor, cells: Tensor, radius: float) -> Tensor:

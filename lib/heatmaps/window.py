@@ -1,4 +1,4 @@
-"""The part of each map around a cell."""
+"""The part of each map around a cell, and how high the map is there."""
 
 from __future__ import annotations
 
@@ -24,3 +24,8 @@ def windows(maps: Tensor, cells: Tensor, half: int) -> Tensor:
     index = rows.clamp(0, height - 1)[:, :, None] * width + columns.clamp(0, width - 1)[:, None]
     around = maps.flatten(1).gather(1, index.flatten(1)).reshape(index.shape)
     return torch.where(inside, around, 0.0)
+
+
+def highest_near(maps: Tensor, cells: Tensor, sigma: float) -> Tensor:
+    """(M,) the highest value within about a sigma, at least two cells, to each side of (M, 2) ``(x, y)``."""
+    return windows(maps, cells.round(), max(2, round(sigma))).flatten(1).amax(dim=1)

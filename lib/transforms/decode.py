@@ -15,7 +15,8 @@ class MapDecoder:
     """Finds the landmarks in the heat maps of an image, whoever asks: training, calibration and prediction.
 
     Where no summit is the wrong one it finds what :meth:`~lib.heatmaps.HeatmapCodec.decode` does. So it does without a
-    shape, and with a decoder of the codec that is not ``"subpixel"``: those are there to decode as others have.
+    shape, where the maps as a whole contradict it, as those of a mirrored image do, and with a decoder of the codec
+    that is not ``"subpixel"``: those are there to decode as others have.
 
     Args:
         codec: of the fine maps.
@@ -47,7 +48,7 @@ class MapDecoder:
             places, spread = self.shape.expected(rescale_points(choice.points.double().cpu(), *sizes).numpy())
             expected = rescale_points(torch.from_numpy(places), *sizes[::-1]).numpy()
             choice.choose_as_expected(expected, spread[:, None] * ratio)
-        return choice.points
+        return choice.alone if choice.is_against_maps() else choice.points
 
     def examine(self, fine: Tensor, coarse: Tensor, file_size: tuple[int, int]) -> Evidence:
         """The landmarks of one image, and what its maps tell of them.

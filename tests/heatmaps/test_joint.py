@@ -145,6 +145,28 @@ def test_any_sigma_and_odd_sizes(sigma):
     assert (choice.points - places).norm(dim=1).max() < 0.3
 
 
+def test_a_landmark_without_a_summit_is_placed_within_the_maps():
+    choice = JointChoice(torch.zeros(3, 161, 93), HeatmapCodec(10.0))  # the last cells of the grid reach to 170 and 100
+    choice.choose_as_expected(np.tile([100.0, 170.0], (3, 1)), np.full((3, 2), 1.0))
+    assert (choice.points == torch.tensor([92.0, 160.0])).all()
+
+
+def test_maps_with_gradients():
+    maps = draw((0.9, COLUMN[[0, 1, 3, 2, 4, 5, 6]]), (0.3, COLUMN))
+    assert np.array_equal(chosen(maps.clone().requires_grad_()), chosen(maps))
+
+
+@pytest.mark.parametrize(("against", "expected"), [(0, False), (1, False), (2, True)])
+def test_what_is_against_the_maps(against, expected):
+    astray = COLUMN.copy()
+    astray[:against] = [20.0, 140.0]
+    choice = JointChoice(draw((0.9, astray)), CODEC)
+    choice.choose_as_expected(COLUMN, np.full((7, 2), 2.0))
+    assert off(choice.points.numpy()).max() < 3
+    assert off(choice.alone.numpy(), astray).max() < 0.1
+    assert choice.is_against_maps() is expected
+
+
 def test_maps_that_are_no_numbers_or_empty_do_no_harm():
     for maps in (torch.full((7, *SIZE), torch.nan), torch.zeros(7, *SIZE)):
         assert chosen(maps).shape == (7, 2)

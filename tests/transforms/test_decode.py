@@ -90,6 +90,32 @@ def test_decoders_of_others_stay_theirs(decoder):
     assert torch.equal(MapDecoder(codec, LEARNED).decode(maps, file_size), codec.decode(maps)[0])
 
 
+@pytest.mark.parametrize("seed", [4, 8, 9, 10])  # of the others the shape says too little to move many landmarks
+def test_clear_maps_of_a_mirrored_image_are_believed(seed):
+    places, file_size = case(seed)
+    fine = (0.7 * CODEC.encode(places, INPUT)).flip(-1)
+    coarse = (0.7 * CODEC.with_stride(2).encode(places, INPUT)).flip(-1)
+    seen = DECODER.examine(fine, coarse, file_size)
+    assert torch.equal(seen.points.float(), CODEC.decode(fine)[0])
+    assert LEARNED.judge(rescale_points(seen.points, INPUT, file_size).numpy()).mirrored  # as it is, and not mended
+
+
+@pytest.mark.parametrize("seed", [1, 3, 7, 8, 9])
+def test_clear_maps_of_an_image_upside_down_are_believed(seed):
+    places, file_size = case(seed)
+    maps = (0.7 * CODEC.encode(places, INPUT)).flip(-1, -2)
+    assert torch.equal(DECODER.decode(maps, file_size), CODEC.decode(maps)[0])
+
+
+def test_a_few_landmarks_may_be_chosen_against_their_maps():
+    places, file_size = case(5)
+    wrong = places.clone()
+    wrong[[2, 7, 12]] = places[[10, 14, 3]]
+    error = off(draw((0.9, wrong)), file_size, places)
+    assert error[[2, 7, 12]].max() < 8
+    assert np.delete(error.numpy(), [2, 7, 12]).max() < 0.1
+
+
 def test_all_landmarks_on_one_place_have_no_pose():
     maps = CODEC.encode(torch.tensor([[40.0, 60.0]]), INPUT).repeat(2 * ROWS, 1, 1)
     assert torch.equal(DECODER.decode(maps, (300, 200)), CODEC.decode(maps)[0])
