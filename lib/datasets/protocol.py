@@ -144,6 +144,7 @@ class Protocol(_Strict):
         readers: whose labels results are measured against, the one to learn from first.
         thresholds_mm: radii of the success detection rates.
         measures: see :data:`Measure`.
+        file_size: width and height of the files as published, where all have the same.
         training: radiographs to learn from; with folds, those of the other folds.
         folds: of a cross-validation; 1 is none.
         notes: what a reader of the figures must know, sentences.
@@ -157,6 +158,7 @@ class Protocol(_Strict):
     readers: tuple[str, ...] = Field(min_length=1)
     thresholds_mm: tuple[float, ...] = Field(min_length=1)
     measures: tuple[Measure, ...]
+    file_size: tuple[int, int] | None = None
     training: Selection = Selection()
     folds: Annotated[int, Field(ge=1)] = 1
     notes: tuple[str, ...] = ()

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from lib.evaluation.comparison import FEW_PATIENTS
 from lib.evaluation.curves import Curve
 from lib.evaluation.evaluation import Evaluation
 from lib.evaluation.evaluation_figures import Distances, Mark, draw_against, draw_cumulative, draw_marks
@@ -77,6 +78,7 @@ def write_evaluation(folder: Path, evaluation: Evaluation) -> Path:
         against_landmarks=_differences(evaluation),
         worst=draw_worst(folder, evaluation),
         draws=DRAWS,
+        few=FEW_PATIENTS,
     )  # fmt: skip
     path = folder / REPORT_FILE
     write_atomic(path, page)

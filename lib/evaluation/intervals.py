@@ -5,7 +5,8 @@ cephalograms as 2850 observations finds intervals that are too narrow. So patien
 landmarks, as many as there are and with replacement, and the figure is taken of each draw; the interval reaches from
 its 2.5th to its 97.5th percentile (percentile bootstrap; Efron and Tibshirani, An Introduction to the Bootstrap, 1993,
 chapter 13). It tells of other patients like these, not of another training of the network, and with few patients it is
-somewhat narrow: in 300 made studies of 40 images it held the true mean in 91 % (that of single landmarks in 65 %).
+somewhat narrow: in 300 made studies of 40 images it held the true mean in 91 % (that of single landmarks in 65 %), in
+400 of each 8, 5, 3 and 2 images in 85, 82, 74 and 48 %.
 """
 
 from __future__ import annotations
@@ -58,12 +59,19 @@ class Resampling:
             denominators: the same shape.
 
         Returns:
-            (draws, ...); NaN where a draw has nothing to divide by.
+            (draws, ...); NaN where a draw has nothing to divide by, and of a figure that rests on one patient, whose
+            draws are all alike and would look like certainty.
         """
         above, below = (self._counts @ self._by_group(values) for values in (numerators, denominators))
+        known = (below != 0) & (self.counted(denominators) > 1)
         shape = np.shape(numerators)[1:]
         with np.errstate(invalid="ignore", divide="ignore"):
-            return np.where(below == 0, np.nan, above / below).reshape(-1, *shape)
+            return np.where(known, above / below, np.nan).reshape(-1, *shape)
+
+    def counted(self, denominators: npt.ArrayLike) -> npt.NDArray[np.intp]:
+        """(...) flat: how many patients a ratio of sums rests on, see :meth:`ratios`."""
+        rests_on: npt.NDArray[np.intp] = np.count_nonzero(self._by_group(denominators), axis=0)
+        return rests_on
 
     def interval_of_ratio(self, numerators: npt.ArrayLike, denominators: npt.ArrayLike) -> Interval | None:
         """The interval of one ratio of sums, see :meth:`ratios`; both (M,)."""

@@ -64,7 +64,8 @@ class Difference:
         difference: ``one`` minus ``other``.
         interval: 95 % interval of the difference; None where the images are of one patient.
         p_value: two-sided, of the same draws: how often a difference so far from zero comes up where there is none
-            (Davison and Hinkley, Bootstrap Methods and their Application, 1997, section 4.4); None as the interval.
+            (Davison and Hinkley, Bootstrap Methods and their Application, 1997, section 4.4); None as the interval. Of
+            n patients never less than ``2 ** (1 - n)``, how often all of them are on one side by chance.
     """
 
     one: float
@@ -165,7 +166,9 @@ def _difference(
     if resampling.num_groups < 2:
         return Difference(one, other, one - other, None, None)
     drawn = resampling.ratios(sums[0] - sums[1], number)
-    return Difference(one, other, one - other, interval_of(drawn), _p_value(drawn[~np.isnan(drawn)]))
+    known, patients = drawn[~np.isnan(drawn)], int(resampling.counted(number)[0])
+    p_value = max(_p_value(known), 2.0 ** (1 - patients)) if known.size else None
+    return Difference(one, other, one - other, interval_of(drawn), p_value)
 
 
 def _p_value(drawn: FloatArray) -> float:

@@ -18,6 +18,8 @@ from lib.formats import json_text, write_atomic
 SETTING_JSON = "setting.json"
 _SHARED, _SHARED_OPTIONS = ("protocol", "shrunk"), ("val_split",)
 """What all rows of a folder have in common: they learn from the same studies."""
+_WITH, _AND = ("machine", "code"), " and "
+"""What a row may be computed on and with in several."""
 
 
 class SettingError(ValueError):
@@ -35,8 +37,8 @@ class Setting:
         encoder, input_size: of the network.
         begun_with: in words.
         options: of the training.
-        machine: in words.
-        code: version of this software.
+        machine: in words; of all that have trained for the row, see :meth:`note_training`.
+        code: version of this software, likewise.
     """
 
     protocol: str
@@ -69,6 +71,7 @@ class Setting:
                     raise SettingError(
                         f"{folder} has begun with another {apart[0]}: give the same again, or a new row another name."
                     )
+                own |= {key: noted[key] for key in _WITH}  # until something is trained here and now
             elif apart := [*_apart(own, noted, _SHARED), *_apart(own["options"], noted["options"], _SHARED_OPTIONS)]:
                 raise SettingError(
                     f"{folder.parent} has results of another {apart[0]}, which cannot stand beside these: choose "
@@ -77,10 +80,18 @@ class Setting:
         folder.mkdir(parents=True, exist_ok=True)
         write_atomic(folder / SETTING_JSON, json_text(own))
 
+    def note_training(self, folder: Path) -> None:
+        """Add machine and version to those that have trained for the row in a folder, see :meth:`write`."""
+        noted = json.loads((folder / SETTING_JSON).read_text(encoding="utf-8"))
+        for key in _WITH:
+            known = str(noted[key]).split(_AND)
+            noted[key] = _AND.join(dict.fromkeys((*known, str(getattr(self, key)))))
+        write_atomic(folder / SETTING_JSON, json_text(noted))
+
 
 def _apart(one: Mapping[str, Any], other: Mapping[str, Any], keys: Iterable[str]) -> list[str]:
     """The first keys whose values differ; what a row was computed on and with may."""
-    return [key for key in keys if key not in ("options", "machine", "code") and one.get(key) != other.get(key)]
+    return [key for key in keys if key not in ("options", *_WITH) and one.get(key) != other.get(key)]
 
 
 def write_results(folder: Path, title: str, tests: Sequence[str]) -> None:

@@ -16,7 +16,7 @@ from lib.evaluation.history import read_history
 from lib.evaluation.metrics import RELATIVE_TOLERANCE, TOLERANCE_MM
 from lib.evaluation.run_record import read_run
 from lib.evaluation.run_summary import groups_of, headline, key_figures, shown_validation, worst_first
-from lib.evaluation.wording import count, moment, number, percent
+from lib.evaluation.wording import count, moment, number, p_value, percent
 from lib.formats import write_atomic
 
 REPORT_FILE = "report.html"
@@ -83,6 +83,7 @@ def page_environment() -> Environment:
     )
     filters: dict[str, Any] = {
         "number": number,
+        "p_value": p_value,
         "percent": percent,
         "moment": moment,
         "svg": Markup,  # for drawings alone, which hold no text of the user's

@@ -12,6 +12,10 @@ from lib.evaluation.intervals import interval_of
 from lib.evaluation.metrics import FloatArray
 from lib.evaluation.paired import Comparison, Difference, ErrorTable, compare
 from lib.evaluation.report import Report, rounded, rounded_pair
+from lib.evaluation.wording import count
+
+LEVEL = 0.05
+"""Of the signed-rank test, beside the 95 % of the interval."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,13 +83,32 @@ class Versus:
 
     @property
     def sentence(self) -> str:
-        """The result in a sentence, for people."""
+        """The result in a sentence, for people, with another where not all landmarks could be compared."""
+        alone = self._found_by_one
+        if not alone:
+            return self._verdict
+        return f"{self._verdict} This is without {count(alone, 'landmark')} that only one of them found."
+
+    @property
+    def _found_by_one(self) -> int:
+        """Annotated landmarks of which one of the two has no distance."""
+        ours, theirs = (np.isfinite(self.errors(report)) for report in (self.ours, self.theirs))
+        return int((ours ^ theirs).sum())
+
+    @property
+    def _verdict(self) -> str:
+        """What the mean error says.
+
+        More than chance is what both the interval and the signed-rank test call so: the bootstrap alone finds a
+        difference between two equal models in 50 % of comparisons on 2 patients, 19 % on 5 and 13 % on 10, both
+        together in 0, 0 and 5 % (400 made comparisons each).
+        """
         mean, names = self.comparison.mean_error, self.names
         size = f"{abs(mean.difference):.3f} {self.unit}"
         if mean.interval is None:
             return f"{names[0]} and {names[1]} differ by {size} on one patient, which says nothing of others."
-        low, high = mean.interval
-        if low <= 0 <= high:
+        (low, high), ranked = mean.interval, self.comparison.wilcoxon_p
+        if low <= 0 <= high or ranked is None or ranked > LEVEL:
             return f"{names[0]} and {names[1]} differ by {size}, which may be chance."
         direction = "nearer" if mean.difference < 0 else "farther off"
         return f"{names[0]} is {direction} than {names[1]} by {size} on average, which is more than chance."

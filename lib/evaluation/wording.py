@@ -17,6 +17,11 @@ def number(value: float | None, digits: int = 2) -> str:
     return text.lstrip("-") if float(text) == 0.0 else text.replace("-", "−")
 
 
+def p_value(value: float | None) -> str:
+    """A p-value to four digits; what is smaller is never 0."""
+    return "< 0.0001" if value is not None and value < 0.00005 else number(value, 4)
+
+
 def percent(share: float | None, digits: int = 1) -> str:
     """A share of 0 to 1 in per cent."""
     return DASH if share is None or not math.isfinite(share) else f"{number(100.0 * share, digits)} %"

@@ -13,7 +13,7 @@ from lib.checkpoints import read_card
 from lib.configs import MODELS
 from lib.datasets import Protocol, protocol_names
 from lib.evaluation import TOLERANCE_MM, Case, Evaluation, learnt_facts, write_evaluation
-from lib.evaluation.wording import distance, percent
+from lib.evaluation.wording import count, distance, percent
 from lib.landmarks import Landmark, Landmarks, LandmarkSet, State
 from lib.trainers.memory import keep_freed_memory
 from monailabel_app.cli.common import (
@@ -142,6 +142,7 @@ def evaluated(truth: Truth, predictor: Predictor, other: Predictor | None = None
         raise UsageError(f"{predictor.name} has no prediction of any of the {len(cases)} radiographs.")
     if other is not None and all(case.other is None for case in cases):
         raise UsageError(f"{other.name} has no prediction of any of the {len(cases)} radiographs.")
+    warnings = (*truth.warnings, *_absence(absent), *(() if other is None else _apart(cases)))
     return Evaluation(
         truth.title,
         predictor.name,
@@ -152,9 +153,9 @@ def evaluated(truth: Truth, predictor: Predictor, other: Predictor | None = None
         shrunk=truth.shrunk,
         yardsticks=truth.yardsticks,
         published=truth.published,
-        notes=(*truth.notes, *_absence(absent)),
+        notes=truth.notes,
         against=None if other is None else _distinct(predictor, other),
-        facts={**_facts(truth, predictor, cases), "not_predicted": absent},
+        facts={**_facts(truth, predictor, cases), "not_predicted": absent, "warnings": list(warnings)},
     )
 
 
@@ -213,6 +214,16 @@ def _absence(absent: Sequence[str]) -> tuple[str, ...]:
     return (f"There are no predictions of {len(absent)} of the images, {absent[0]} first: their landmarks are misses.",)
 
 
+def _apart(cases: Sequence[Case]) -> tuple[str, ...]:
+    """A sentence where the comparison is not on all images."""
+    alone = sum(
+        (item.other is not None and item.other.num_placed() > 0) != (item.predicted.num_placed() > 0) for item in cases
+    )
+    return (
+        (f"The comparison is without {count(alone, 'image')} that only one of the two has predicted.",) if alone else ()
+    )
+
+
 def _distinct(predictor: Predictor, other: Predictor) -> str:
     if other.name != predictor.name:
         return other.name
@@ -229,6 +240,8 @@ def _facts(truth: Truth, predictor: Predictor, cases: Sequence[Case]) -> dict[st
 def _tell(evaluation: Evaluation, output: Path) -> None:
     content = evaluation.content
     print(f"{content['images']} radiographs, {content['landmarks']} landmarks, against {content['reader']}")
+    if content["not_detected"]:
+        print(f"{content['not_detected']} of the landmarks were not predicted: misses in the rates, no part of means")
     print(f"mean radial error {_figure(content, 'px')}")
     if content["images_with_mm"]:
         rate = percent(content["sdr"].get(str(TOLERANCE_MM)))
@@ -241,7 +254,7 @@ def _tell(evaluation: Evaluation, output: Path) -> None:
     if evaluation.versus is not None:
         print(evaluation.versus.sentence)
     print(_learnt(content["split"]))
-    for sentence in _absence(content["not_predicted"]):
+    for sentence in content["warnings"]:
         print(sentence)
     print(f"report: {output / 'report.html'}")
 

@@ -54,5 +54,4 @@ def _read(file: Path) -> dict[str, str]:
 
 
 def _group(item: Labelled, groups: dict[str, str]) -> str:
-    path = Path(item.path)
-    return next((groups[name] for name in (item.image, path.stem, path.name) if name in groups), "")
+    return next((groups[name] for name in item.names if name in groups), "")

@@ -98,6 +98,5 @@ def folders_predictor(folders: list[Path], landmark_set: LandmarkSet) -> Predict
 
 
 def _by_name(found: Mapping[str, Landmarks], item: Labelled) -> Landmarks | None:
-    """By the image's id, or by its file's name, with or without extension."""
-    path = Path(item.path)
-    return next((found[name] for name in (item.image, path.stem, path.name) if name in found), None)
+    """By the image's id, or by its file's name, see :class:`~monailabel_app.cli.truth.Labelled`."""
+    return next((found[name] for name in item.names if name in found), None)

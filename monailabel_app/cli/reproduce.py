@@ -28,7 +28,7 @@ from monailabel_app.cli.evaluate import evaluated
 from monailabel_app.cli.machine import machine_in_words
 from monailabel_app.cli.predictors import folders_predictor, task_predictor
 from monailabel_app.cli.store import store_studies
-from monailabel_app.cli.truth import truth_of_protocol
+from monailabel_app.cli.truth import Truth, truth_of_protocol
 from monailabel_app.datastores import StudiesFolder
 
 DESCRIPTION = """\
@@ -105,10 +105,14 @@ def run(options: argparse.Namespace) -> int:
     setting.write(options.output / name, WHERE)
     for sentence in missing:
         print(f"not at hand: {sentence}")
+    for test in tests:  # before hours of training
+        for sentence in _truth(protocol, test, options).warnings:
+            print(sentence)
     for seed in options.seeds:
         runs = list(_runs(protocol, options.output / name, seed))
         for one in runs:
-            _train(one, protocol, options)
+            if _train(one, protocol, options):
+                setting.note_training(options.output / name)
             for test in tests:
                 _measure(one, protocol, test, options)
         for test in tests if protocol.folds > 1 else ():
@@ -148,10 +152,11 @@ def _runs(protocol: Protocol, folder: Path, seed: int) -> Iterator[Run]:
         yield Run(seed, fold, folder / f"seed_{seed}" / f"fold_{fold}")
 
 
-def _train(one: Run, protocol: Protocol, options: argparse.Namespace) -> None:
+def _train(one: Run, protocol: Protocol, options: argparse.Namespace) -> bool:
+    """Train, unless that is done; whether there was something to do."""
     config = _config(one, options)
     if (one.folder / "trained").is_file():
-        return
+        return False
     studies = _studies(one, protocol, options, config)
     stats = config.train_task(progress=True)(
         {**_given(options), "seed": one.seed, "pretrained": False, "resume": True}, studies
@@ -159,6 +164,7 @@ def _train(one: Run, protocol: Protocol, options: argparse.Namespace) -> None:
     if stats.get("status") == "stopped":
         raise KeyboardInterrupt  # the same command goes on
     (one.folder / "trained").touch()
+    return True
 
 
 def _config(one: Run, options: argparse.Namespace) -> TaskConfig:
@@ -182,16 +188,19 @@ def _measure(one: Run, protocol: Protocol, test: Test, options: argparse.Namespa
     folder = one.folder / test.name
     if (folder / REPORT_JSON).is_file():
         return
-    chosen = argparse.Namespace(data=options.data, shrunk=options.shrunk, fold=one.fold)
     predictor = task_predictor(_config(one, options).infer_task(), options.device)
-    write_evaluation(folder, evaluated(truth_of_protocol(protocol, test, chosen), predictor))
+    write_evaluation(folder, evaluated(_truth(protocol, test, options, one.fold), predictor))
+
+
+def _truth(protocol: Protocol, test: Test, options: argparse.Namespace, fold: int | None = None) -> Truth:
+    chosen = argparse.Namespace(data=options.data, shrunk=options.shrunk, fold=fold)
+    return truth_of_protocol(protocol, test, chosen)
 
 
 def _pool(runs: list[Run], protocol: Protocol, test: Test, options: argparse.Namespace) -> None:
     """The folds together: each radiograph by the network that has not learnt from it."""
     folder = runs[0].folder.parent / test.name
-    chosen = argparse.Namespace(data=options.data, shrunk=options.shrunk, fold=None)
-    truth = truth_of_protocol(protocol, test, chosen)
+    truth = _truth(protocol, test, options)
     predictor = folders_predictor([one.folder / test.name for one in runs], truth.looking.landmark_set)
     whose = f"{options.model}, {count(len(runs), 'fold')}"
     write_evaluation(folder, evaluated(truth, replace(predictor, name=whose)))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -25,12 +26,21 @@ LABELS = "labels"
 """Name of the reader where there is only one: what was submitted."""
 _MOST_ANNOTATORS = 12
 _MORE = "Of {} annotators who have read some of these radiographs beside others, the first {} by name are shown."
+_OTHER_SIZE = (
+    "{} of {} files have not the size of published ones{}, {:g} x {:g} pixels: {} has {} x {}. Millimetres are wrong "
+    "unless '--shrunk' says how many times smaller the files are."
+)
 _NOT_AT_HAND = "The labels of reader '{}' are not at hand, so there are no figures against them."
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Labelled:
-    """A labelled image; see :class:`~lib.evaluation.Case` for the fields."""
+    """A labelled image; see :class:`~lib.evaluation.Case` for the fields.
+
+    Args:
+        names: what predictions and tables may call it: its id, and its file's name with or without extension where no
+            other image could be meant.
+    """
 
     image: str
     path: str
@@ -39,6 +49,7 @@ class Labelled:
     truths: Mapping[str, Landmarks]
     group: str | None = None
     left_out_by: frozenset[str] = frozenset()
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +63,7 @@ class Truth:
         studies: the folder they are of; None for a public set.
         measures, shrunk, yardsticks, published, notes: of :class:`~lib.evaluation.Evaluation`.
         protocol: name of the protocol and its part, for ``report.json``.
+        warnings: what makes figures doubtful, sentences.
     """
 
     title: str
@@ -64,6 +76,7 @@ class Truth:
     published: tuple[Published, ...] = ()
     notes: tuple[str, ...] = ()
     protocol: Mapping[str, object] | None = None
+    warnings: tuple[str, ...] = ()
 
     @cached_property
     def _fingerprints(self) -> Mapping[str, str]:
@@ -110,7 +123,7 @@ def truth_of_studies(studies: StudiesFolder, landmark_set: LandmarkSet, ids: Pat
     yardsticks = tuple(Yardstick(name, f"{_OTHERS}{name}") for name in names[:_MOST_ANNOTATORS])
     notes = (_MORE.format(len(names), _MOST_ANNOTATORS),) if len(names) > _MOST_ANNOTATORS else ()
     looking, extra = Looking.usual(landmark_set, (LABELS,)), Looking.usual_measures(landmark_set)
-    return Truth(title, looking, tuple(images), studies, extra, yardsticks=yardsticks, notes=notes)
+    return Truth(title, looking, _named(images), studies, extra, yardsticks=yardsticks, notes=notes)
 
 
 def truth_of_protocol(protocol: Protocol, test: Test, options: argparse.Namespace) -> Truth:
@@ -145,8 +158,8 @@ def truth_of_protocol(protocol: Protocol, test: Test, options: argparse.Namespac
         for reader, studies in read.items()
     }
     left_out = tuple(LeftOut(item.name, item.reason, item.landmarks) for item in test.exclusions)
-    images = tuple(
-        _labelled(study, {reader: labels[study.name] for reader, labels in truths.items()}, test) for study in studies
+    images = _named(
+        [_labelled(study, {reader: labels[study.name] for reader, labels in truths.items()}, test) for study in studies]
     )
     return Truth(
         f"{protocol.title}: {test.title}",
@@ -158,6 +171,7 @@ def truth_of_protocol(protocol: Protocol, test: Test, options: argparse.Namespac
         published=tuple(Published(row.method, row.source, row.figures) for row in test.published),
         notes=tuple(notes),
         protocol={"name": protocol.name, "part": test.name, "fold": options.fold, "shrunk": shrunk},
+        warnings=_other_size(images, protocol.file_size, shrunk),
     )
 
 
@@ -169,6 +183,29 @@ def _labelled(study: Study, truths: Mapping[str, Landmarks], test: Test) -> Labe
     spacing = study.pixel_spacing or PixelSpacing.unknown()
     size = (header.height, header.width)
     return Labelled(study.name, path, size, spacing, truths, test.patient(study), dropped)
+
+
+def _named(images: Sequence[Labelled]) -> tuple[Labelled, ...]:
+    """The same with their names: files in several folders may be called alike, and then only ids tell them apart."""
+    files = [dict.fromkeys((Path(item.path).stem, Path(item.path).name)) for item in images]
+    taken = Counter(name for item, also in zip(images, files, strict=True) for name in {item.image, *also})
+    return tuple(
+        replace(item, names=(item.image, *(name for name in also if name != item.image and taken[name] == 1)))
+        for item, also in zip(images, files, strict=True)
+    )
+
+
+def _other_size(images: Sequence[Labelled], published: tuple[int, int] | None, shrunk: float) -> tuple[str, ...]:
+    """A sentence where files have not the size that they should have, which makes their millimetres wrong."""
+    if published is None:
+        return ()
+    width, height = (side / shrunk for side in published)
+    others = [item for item in images if abs(item.size[1] - width) > 1 or abs(item.size[0] - height) > 1]
+    if not others:
+        return ()
+    first, smaller = others[0], "" if shrunk == 1 else f" made {shrunk:g} times smaller"
+    size = (first.image, first.size[1], first.size[0])
+    return (_OTHER_SIZE.format(len(others), len(images), smaller, width, height, *size),)
 
 
 def _readers_as_people(readers: tuple[str, ...]) -> tuple[Yardstick, ...]:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import scipy.io
 from monailabel.config import settings
+from PIL import Image
 
 from lib.checkpoints import ModelCard, read_card
 from lib.formats import json_text, markups_document
@@ -169,8 +170,9 @@ def test_images_without_prediction_are_misses_and_told(isbi, tmp_path, pages):
     assert found["sdr"]["4.0"] == round(1 / 3, 4)
     assert found["not_predicted"] == ["isbi2015_152", "isbi2015_173"]
     sentence = "There are no predictions of 2 of the images, isbi2015_152 first: their landmarks are misses."
-    assert sentence in found["notes"]
+    assert found["warnings"][-1] == sentence
     assert sentence in done.out
+    assert "38 of the landmarks were not predicted: misses in the rates, no part of means" in done.out
     assert "38 landmarks of 57 were not predicted" in Page((tmp_path / "out" / "report.html").read_text()).text
 
 
@@ -183,7 +185,7 @@ def test_two_folders_of_predictions_compared(isbi, theirs, tmp_path):
     assert compared["models"] == ["program", "program (compared)"]
     assert compared["mean_error"]["other"] == compared["other"]["mre_mm"] == 0.0
     assert compared["mean_error"]["difference"] == round(0.1 * np.hypot(3.5, 2), 4)
-    assert "program is farther off than program (compared) by 0.403 mm on average" in done.out
+    assert "program and program (compared) differ by 0.403 mm, which may be chance." in done.out  # on three patients
 
 
 def test_an_earlier_evaluation_is_a_folder_of_predictions(isbi, theirs, tmp_path):
@@ -240,6 +242,34 @@ def test_spines_with_and_without_faulty_labels(tmp_path):
     assert f"NMSE {1e4 * (12 / 144) ** 2:.2f} e-4, outliers at 20 px 100.0 %, Cobb SMAPE 0.00 %" in done.out
     assert "mean radial error 12.00 px" in done.out
     assert " mm" not in done.out  # of which nothing is known
+
+
+def test_files_of_another_size_than_published_are_told(isbi, theirs, tmp_path, pages):
+    """Half the size without ``--shrunk`` would halve all errors in mm."""
+    Image.new("L", (968, 1200)).save(tmp_path / "151.bmp")
+    shutil.copytree(isbi, tmp_path / "set")
+    shutil.copy(tmp_path / "151.bmp", tmp_path / "set" / "RawImage" / "Test1Data" / "151.bmp")
+    for number in FILMS[1:]:
+        (tmp_path / "set" / "RawImage" / "Test1Data" / f"{number}.bmp").unlink()
+    done = on_isbi(tmp_path / "set", tmp_path / "out", "--predictions", theirs)
+    sentence = (
+        "1 of 1 files have not the size of published ones, 1935 x 2400 pixels: isbi2015_151 has 968 x 1200. "
+        "Millimetres are wrong unless '--shrunk' says how many times smaller the files are."
+    )
+    assert done.code == 0, done.err
+    assert sentence in done.out
+    assert content(tmp_path / "out")["warnings"] == [sentence]
+    assert sentence in Page((tmp_path / "out" / "report.html").read_text(encoding="utf-8")).text
+    assert on_isbi(tmp_path / "set", tmp_path / "half", "--predictions", theirs, "--shrunk", 2).code == 0
+    assert content(tmp_path / "half")["warnings"] == []
+
+
+def test_a_comparison_tells_how_many_images_it_is_without(isbi, theirs, tmp_path):
+    other = predictions(tmp_path / "other", {"151": ceph_points(151)})
+    done = on_isbi(isbi, tmp_path / "out", "--predictions", theirs, "--compare", other)
+    sentence = "The comparison is without 2 images that only one of the two has predicted."
+    assert sentence in done.out
+    assert sentence in content(tmp_path / "out")["warnings"]
 
 
 # --- the folder of studies and models ---------------------------------------------------------------------------------
@@ -485,3 +515,31 @@ def test_a_folder_without_labels_of_the_set(tmp_path):
     assert "has a 'spine_68' label: import or submit some." in refused(
         run("evaluate", *where, "--output", tmp_path / "o")
     )
+
+
+def test_files_of_one_name_in_two_folders_are_told_apart_by_their_ids(tmp_path):
+    """As the files of two patients are that come from one machine."""
+    studies = phantom_folder(tmp_path / "studies", 2)
+    first, second = sorted(studies.list_images())
+    folder = tmp_path / "nested"
+    labels = folder / "labels" / "final"
+    labels.mkdir(parents=True)
+    points = {}
+    for patient, image in (("a", first), ("b", second)):
+        (folder / patient).mkdir()
+        shutil.copy(studies.get_image_uri(image), folder / patient / "001.png")
+        found = studies.landmarks(image)
+        points[f"{patient}__001"] = found.points()
+    nested = StudiesFolder(folder, {"farnet_ceph": CEPH})
+    for image, places in points.items():
+        label = markups_document(Landmarks.from_points(CEPH.names, places), nested.header(image).geometry, title="")
+        (labels / f"{image}.mrk.json").write_text(json_text(label))
+    where = ("evaluate", "--studies", folder, "--landmarks", "cephalometric_19")
+    theirs = predictions(tmp_path / "theirs", {"001": points["a__001"], "b__001": points["b__001"]})
+    done = run(*where, "--predictions", theirs, "--output", tmp_path / "out")
+    assert done.code == 0, done.err
+    found = content(tmp_path / "out")
+    assert (found["images"], found["not_predicted"], found["mre_px"]) == (2, ["a__001"], 0.0)
+    only = predictions(tmp_path / "only", {"001": points["a__001"]})
+    done = run(*where, "--predictions", only, "--output", tmp_path / "none")
+    assert refused(done) == "only has no prediction of any of the 2 radiographs."

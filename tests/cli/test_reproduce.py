@@ -118,6 +118,7 @@ def test_from_files_to_a_table(reproduced):
     done, output = reproduced.done, reproduced.output
     assert done.code == 0, done.err
     assert "not at hand: Test2, films 301 to 400: There is none of the films 301-400 in the folder" in done.out
+    assert "2 of 2 files have not the size of published ones, 1935 x 2400 pixels" in done.out
     page = (output / "results.md").read_text(encoding="utf-8")
     assert done.out.endswith(page + "\n")
     assert page.startswith("# Lateral cephalograms, ISBI 2015\n")

@@ -117,8 +117,8 @@ def test_nothing_measured_has_no_interval():
 
 
 def test_draws_without_the_landmark_are_left_out():
-    """One image of two has it: a quarter of the draws has not, all others have the same mean."""
-    assert Resampling(["a", "b"]).interval_of_mean([3.0, NAN]) == (3.0, 3.0)
+    """Two images of three have it: one of 27 draws has not, eight each have nothing but the one and the other."""
+    assert Resampling(["a", "b", "c"]).interval_of_mean([3.0, 5.0, NAN]) == (3.0, 5.0)
 
 
 def test_equal_images_leave_no_doubt():
@@ -148,3 +148,18 @@ def test_a_tie_counts_half_even_where_rounding_hides_it():
     assert share_below_zero([-1.0, 0.0, 1.0, 1.0]) == 0.375
     assert 0.1 + 0.2 - 0.3 > 0
     assert share_below_zero([0.1 + 0.2 - 0.3]) == 0.5
+
+
+def test_a_figure_that_rests_on_one_patient_has_no_interval():
+    """Its draws are all alike: an interval without width would look like certainty."""
+    nan = np.nan
+    errors = np.array([[1.0, 2.0], [3.0, nan], [nan, nan], [np.inf, nan]])
+    draws = Resampling(["a", "b", "c", "d"])
+    assert draws.interval_of_mean(errors[:, 1:]) is None
+    assert draws.interval_of_success_rate(errors[:, 1:], 2.0) is None
+    assert draws.interval_of_mean([[3.0], [nan], [nan], [np.inf]]) is None
+    low, high = draws.interval_of_mean(errors[:, :1])
+    assert (low, high) == (1.0, 3.0)
+    means = draws.ratios(np.nan_to_num(errors, posinf=0.0), np.isfinite(errors))
+    assert np.isnan(means[:, 1]).all()
+    assert not np.isnan(means[:, 0]).all()

@@ -161,3 +161,17 @@ def test_rows_of_a_folder_learn_from_the_same(tmp_path, change, what):
     )
     assert not (tmp_path / "another").exists()
     replace(SETTING, variant="fpn", encoder="vgg16").write(tmp_path / "another")
+
+
+def test_the_machine_is_that_which_has_trained(tmp_path):
+    """Whoever looks at results once more, on a laptop, has not computed them."""
+    SETTING.write(tmp_path / "row")
+    laptop = replace(SETTING, machine="a laptop", code="1.1")
+    laptop.write(tmp_path / "row")
+    noted = json.loads((tmp_path / "row" / "setting.json").read_text())
+    assert (noted["machine"], noted["code"]) == ("a machine", "1.0")
+    for _ in range(2):
+        laptop.note_training(tmp_path / "row")
+    SETTING.note_training(tmp_path / "row")
+    write_results(tmp_path, "The set", ["test1"])
+    assert lines(tmp_path, "- **row**")[0].endswith("; a machine and a laptop; code 1.0 and 1.1")

@@ -87,7 +87,10 @@ def test_one_patient_and_none_of_a_landmark(tiny_set):
     assert set(versus.landmarks) == {"a", "b"}
     alone = evaluation(tiny_set, cases[:1]).versus
     assert alone.landmarks["a"] == {"difference": -1.0, "interval": None}
-    assert alone.sentence == "ours and other differ by 1.000 px on one patient, which says nothing of others."
+    assert alone.sentence == (
+        "ours and other differ by 1.000 px on one patient, which says nothing of others. This is without 1 landmark "
+        "that only one of them found."
+    )
     np.testing.assert_array_equal(alone.images, [[1.5], [2.5]])
 
 
@@ -146,3 +149,38 @@ def test_two_that_have_nothing_in_common_cannot_be_compared(tiny_set):
 def test_without_another_model_there_is_nothing(tiny_set):
     alone = evaluation(tiny_set, made(tiny_set), against=None)
     assert alone.versus is alone.compared is alone.content["comparison"] is None
+
+
+@pytest.mark.parametrize("patients", [2, 3, 5])
+def test_on_few_patients_nothing_is_more_than_chance(tiny_set, patients):
+    """All draws are on one side where all patients are, and of so few all are by chance often enough."""
+    cases = [
+        made_case(tiny_set, f"{number}", (1.0 + number, 2, 3), other=(2.0 + number, 4, 5)) for number in range(patients)
+    ]
+    versus = evaluation(tiny_set, cases).versus
+    assert versus.comparison.mean_error.interval[1] < 0
+    assert versus.comparison.mean_error.p_value == 2.0 ** (1 - patients)
+    assert versus.sentence == "ours and other differ by 1.667 px, which may be chance."
+
+
+def test_landmarks_that_only_one_has_found_are_told(tiny_set):
+    cases = made(tiny_set)
+    cases[0] = made_case(tiny_set, "0", (1, NAN, NAN), other=(1, 2, 3), group="0")
+    assert evaluation(tiny_set, cases).versus.sentence.endswith(
+        " px, which may be chance. This is without 2 landmarks that only one of them found."
+    )
+
+
+def test_what_rests_on_one_patient_has_neither_interval_nor_p(tiny_set):
+    """Though there are others, in whom the two have found nothing in common."""
+    cases = [
+        made_case(tiny_set, "both", (1, 2, 3), other=(2, 3, 4)),
+        made_case(tiny_set, "apart", (1, NAN, 3), other=(NAN, 2, NAN)),
+    ]
+    found = json.loads(json_text(evaluation(tiny_set, cases).content["comparison"]))
+    assert found["patients"] == 1
+    assert (found["mean_error"]["interval"], found["mean_error"]["p_value"]) == (None, None)
+    assert [told["interval"] for told in found["per_landmark"].values()] == [None] * 3
+    assert found["sentence"].startswith(
+        "ours and other differ by 1.000 px on one patient, which says nothing of others."
+    )
