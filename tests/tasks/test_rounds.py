@@ -15,7 +15,7 @@ from tests.tiny import CEPH, FAST, tiny_config
 ROUNDS = (range(1, 13), range(13, 19), range(271, 296))
 """Films labelled in each round; of the last, 275, 283, 287, 293 and 295 are films of the first two again."""
 AGAIN = {"275": "001", "287": "014", "293": "007", "295": "010"}
-OPTIONS = {**FAST, "max_epochs": 25, "val_interval": 5, "train_batch_size": 4}
+OPTIONS = {**FAST, "max_epochs": 12, "val_interval": 4, "train_batch_size": 4}
 
 pytestmark = pytest.mark.data
 
