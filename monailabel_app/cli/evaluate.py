@@ -26,7 +26,7 @@ from monailabel_app.cli.common import (
     opened_studies,
 )
 from monailabel_app.cli.groups import in_groups
-from monailabel_app.cli.predictors import Predictor, chosen_predictor, compared
+from monailabel_app.cli.predictors import Predictor, chosen_predictor, compared, named_apart
 from monailabel_app.cli.truth import Truth, split_summary, truth_of_protocol, truth_of_studies
 from monailabel_app.datastores.opening import is_address
 
@@ -106,7 +106,9 @@ def run(options: argparse.Namespace) -> int:
     truth = _truth(options, landmark_set)
     if options.groups is not None:
         truth = in_groups(truth, options.groups)
-    other = None if options.compare is None else compared(options.compare, landmark_set, options)
+    other = None
+    if options.compare is not None:
+        predictor, other = named_apart(predictor, compared(options.compare, landmark_set, options))
     evaluation = evaluated(truth, predictor, other)
     write_evaluation(options.output, evaluation)
     _tell(evaluation, options.output)

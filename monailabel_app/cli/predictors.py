@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lib.checkpoints import ModelCard, read_card
@@ -25,12 +25,14 @@ class Predictor:
         version: of the weights; empty where nobody knows.
         predict: the landmarks of an image; None where there are none of it.
         card: of a model; None for a folder.
+        folder: of predictions, where they lie in one.
     """
 
     name: str
     version: str
     predict: Callable[[Labelled], Landmarks | None]
     card: ModelCard | None = None
+    folder: Path | None = None
 
 
 def chosen_predictor(options: argparse.Namespace, landmark_set: LandmarkSet) -> Predictor:
@@ -94,7 +96,16 @@ def folders_predictor(folders: list[Path], landmark_set: LandmarkSet) -> Predict
             raise UsageError(f"'{twice[0]}' is predicted in {folder} and in another of the folders.")
         found |= of_folder
     name = " + ".join(folder.name or str(folder) for folder in folders)
-    return Predictor(name, "", lambda item: _by_name(found, item))
+    return Predictor(name, "", lambda item: _by_name(found, item), folder=folders[0] if len(folders) == 1 else None)
+
+
+def named_apart(one: Predictor, other: Predictor) -> tuple[Predictor, Predictor]:
+    """Two folders of one name, as ``reproduce`` makes them, are called after those above them that differ."""
+    if one.name != other.name or one.folder is None or other.folder is None:
+        return one, other
+    upwards = zip(reversed(one.folder.resolve().parts), reversed(other.folder.resolve().parts), strict=False)
+    names = next((pair for pair in upwards if pair[0] != pair[1]), None)
+    return (one, other) if names is None else (replace(one, name=names[0]), replace(other, name=names[1]))
 
 
 def _by_name(found: Mapping[str, Landmarks], item: Labelled) -> Landmarks | None:

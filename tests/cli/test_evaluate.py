@@ -182,10 +182,11 @@ def test_two_folders_of_predictions_compared(isbi, theirs, tmp_path):
     done = on_isbi(isbi, tmp_path / "out", "--predictions", theirs, "--compare", other)
     assert done.code == 0, done.err
     compared = content(tmp_path / "out")["comparison"]
-    assert compared["models"] == ["program", "program (compared)"]
+    assert compared["models"] == [theirs.parent.name, tmp_path.name]
     assert compared["mean_error"]["other"] == compared["other"]["mre_mm"] == 0.0
     assert compared["mean_error"]["difference"] == round(0.1 * np.hypot(3.5, 2), 4)
-    assert "program and program (compared) differ by 0.403 mm, which may be chance." in done.out  # on three patients
+    both = f"{theirs.parent.name} and {tmp_path.name} differ by 0.403 mm, which may be chance."  # on three patients
+    assert both in done.out
 
 
 def test_an_earlier_evaluation_is_a_folder_of_predictions(isbi, theirs, tmp_path):
