@@ -20,7 +20,7 @@ class TestEveryEncoder:
     """What holds for one network holds for all."""
 
     def test_shapes_gradients_and_declared_channels(self, encoder):
-        network = FARNet(encoder, num_landmarks=5).train()
+        network = FARNet(encoder, num_landmarks=5, width=0.25).train()
         image = torch.rand(2, 3, *SIZE)
         fine, coarse = network(image)
         assert fine.shape == (2, 5, *SIZE)
@@ -28,7 +28,7 @@ class TestEveryEncoder:
         features = network.encoder(image)
         assert tuple(feature.shape[1] for feature in features) == network.encoder.channels
         assert [SIZE[0] // feature.shape[2] for feature in features] == [2, 4, 8, 16, 32]
-        for _ in range(3):  # EfficientNet leaves out blocks at random while it trains
+        for _ in range(3 if "efficientnet" in encoder else 1):  # which leaves out blocks at random while it trains
             fine, coarse = network(image)
             (fine.square().mean() + coarse.square().mean()).backward()
         without = [name for name, parameter in network.named_parameters() if parameter.grad is None]
@@ -41,7 +41,7 @@ class TestEveryEncoder:
         assert dead == []
 
     def test_fused_save_load_channels_last_and_float16_weights(self, encoder, tmp_path):
-        network = FARNet(encoder, num_landmarks=5).train()
+        network = FARNet(encoder, num_landmarks=5, width=0.25).train()
         for module in network.modules():
             if isinstance(module, torch.nn.BatchNorm2d):
                 module.momentum = 1.0  # statistics that fit: with 0 and 1, a hundred random layers blow up any rounding
@@ -54,7 +54,7 @@ class TestEveryEncoder:
             scale = fine.abs().max()
             assert torch.allclose(network.fused()(image), fine, atol=1e-4 * max(1.0, scale.item()), rtol=0)
             torch.save(network.state_dict(), tmp_path / "weights.pt")
-            loaded = FARNet(encoder, num_landmarks=5).eval()
+            loaded = FARNet(encoder, num_landmarks=5, width=0.25).eval()
             loaded.load_state_dict(torch.load(tmp_path / "weights.pt", weights_only=True))
             assert torch.equal(loaded(image), fine)
             exact = loaded.double()(image.double())
