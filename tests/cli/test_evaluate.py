@@ -398,6 +398,34 @@ def test_labels_on_a_dicomweb_server(tmp_path, monkeypatch):
     assert refused(done).startswith("The DICOMweb server http://127.0.0.1:9/dicom-web does not answer")
 
 
+def test_files_of_one_name_in_two_folders_are_told_apart_by_their_ids(tmp_path):
+    """As the files of two patients are that come from one machine."""
+    studies = phantom_folder(tmp_path / "studies", 2)
+    first, second = sorted(studies.list_images())
+    folder = tmp_path / "nested"
+    labels = folder / "labels" / "final"
+    labels.mkdir(parents=True)
+    points = {}
+    for patient, image in (("a", first), ("b", second)):
+        (folder / patient).mkdir()
+        shutil.copy(studies.get_image_uri(image), folder / patient / "001.png")
+        found = studies.landmarks(image)
+        points[f"{patient}__001"] = found.points()
+    nested = StudiesFolder(folder, {"farnet_ceph": CEPH})
+    for image, places in points.items():
+        label = markups_document(Landmarks.from_points(CEPH.names, places), nested.header(image).geometry, title="")
+        (labels / f"{image}.mrk.json").write_text(json_text(label))
+    where = ("evaluate", "--studies", folder, "--landmarks", "cephalometric_19")
+    theirs = predictions(tmp_path / "theirs", {"001": points["a__001"], "b__001": points["b__001"]})
+    done = run(*where, "--predictions", theirs, "--output", tmp_path / "out")
+    assert done.code == 0, done.err
+    found = content(tmp_path / "out")
+    assert (found["images"], found["not_predicted"], found["mre_px"]) == (2, ["a__001"], 0.0)
+    only = predictions(tmp_path / "only", {"001": points["a__001"]})
+    done = run(*where, "--predictions", only, "--output", tmp_path / "none")
+    assert refused(done) == "only has no prediction of any of the 2 radiographs."
+
+
 # --- refusals ---------------------------------------------------------------------------------------------------------
 
 
@@ -516,31 +544,3 @@ def test_a_folder_without_labels_of_the_set(tmp_path):
     assert "has a 'spine_68' label: import or submit some." in refused(
         run("evaluate", *where, "--output", tmp_path / "o")
     )
-
-
-def test_files_of_one_name_in_two_folders_are_told_apart_by_their_ids(tmp_path):
-    """As the files of two patients are that come from one machine."""
-    studies = phantom_folder(tmp_path / "studies", 2)
-    first, second = sorted(studies.list_images())
-    folder = tmp_path / "nested"
-    labels = folder / "labels" / "final"
-    labels.mkdir(parents=True)
-    points = {}
-    for patient, image in (("a", first), ("b", second)):
-        (folder / patient).mkdir()
-        shutil.copy(studies.get_image_uri(image), folder / patient / "001.png")
-        found = studies.landmarks(image)
-        points[f"{patient}__001"] = found.points()
-    nested = StudiesFolder(folder, {"farnet_ceph": CEPH})
-    for image, places in points.items():
-        label = markups_document(Landmarks.from_points(CEPH.names, places), nested.header(image).geometry, title="")
-        (labels / f"{image}.mrk.json").write_text(json_text(label))
-    where = ("evaluate", "--studies", folder, "--landmarks", "cephalometric_19")
-    theirs = predictions(tmp_path / "theirs", {"001": points["a__001"], "b__001": points["b__001"]})
-    done = run(*where, "--predictions", theirs, "--output", tmp_path / "out")
-    assert done.code == 0, done.err
-    found = content(tmp_path / "out")
-    assert (found["images"], found["not_predicted"], found["mre_px"]) == (2, ["a__001"], 0.0)
-    only = predictions(tmp_path / "only", {"001": points["a__001"]})
-    done = run(*where, "--predictions", only, "--output", tmp_path / "none")
-    assert refused(done) == "only has no prediction of any of the 2 radiographs."
