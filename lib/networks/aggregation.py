@@ -66,6 +66,7 @@ class MergeUp(nn.Module):
 
     def __init__(self, coarse: int, fine: int, out: int, fusion: Fusion = Concatenation) -> None:
         super().__init__()
+        self.coarse_channels = coarse
         self.fuse = fusion(coarse, fine)
         self.mix = conv_block(self.fuse.out_channels, out, 1)
 

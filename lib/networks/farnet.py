@@ -11,6 +11,7 @@ from lib.networks.aggregation import upsample
 from lib.networks.baselines import AGGREGATIONS
 from lib.networks.encoders import ENCODERS, Encoder, imagenet_statistics
 from lib.networks.heads import LinearHead, Refinement
+from lib.networks.rewrite import rewrite
 from lib.networks.statistics import use_image_statistics
 
 INPUT_MULTIPLE = 32
@@ -81,7 +82,9 @@ class FARNet(nn.Module):
         self.aggregation = AGGREGATIONS[aggregation](self.encoder.channels, width)
         features = self.aggregation.out_channels
         self.coarse_head: nn.Module = LinearHead(features, num_landmarks)
-        self.refinement = Refinement(features, num_landmarks, width, image_kernel) if refinement else None
+        self.refinement: nn.Module | None = (
+            Refinement(features, num_landmarks, width, image_kernel) if refinement else None
+        )
         mean, std = imagenet_statistics()
         self.register_buffer("mean", mean / white, persistent=False)
         self.register_buffer("std", std / white, persistent=False)
@@ -103,18 +106,17 @@ class FARNet(nn.Module):
         check_input_size(image.shape[-2], image.shape[-1])
         image = (image - self.mean.to(image.dtype)) / self.std.to(image.dtype)  # one channel becomes three here
         levels = self.encoder(image)
+        seen = levels[-1].mean(dim=(-2, -1))
         aggregated = self.aggregation(levels)
+        del levels  # what is not needed any more makes room for the fine maps
         coarse: Tensor = self.coarse_head(aggregated)
         fine = upsample(coarse) if self.refinement is None else self.refinement(image, aggregated, coarse)
-        return fine, coarse, levels[-1].mean(dim=(-2, -1))
+        return fine, coarse, seen
 
     def fused(self) -> FARNet:
-        """A copy for inference whose heads are one convolution each; the same heat maps up to rounding."""
-        network = copy.deepcopy(self).eval()
-        if isinstance(network.coarse_head, LinearHead):
-            network.coarse_head = network.coarse_head.fused()
-        if network.refinement is not None and isinstance(network.refinement.head, LinearHead):
-            network.refinement.head = network.refinement.head.fused()
+        """A copy for inference with less arithmetic, see :func:`~lib.networks.rewrite.rewrite`; the same heat maps."""
+        network = copy.deepcopy(self).eval().requires_grad_(False)
+        rewrite(network)
         return network
 
 

@@ -35,7 +35,7 @@ def load_imagenet_weights(encoder: Encoder, source: str | Path) -> None:
     if spec.url is None:
         raise WeightsError(f"There are no ImageNet weights for encoder '{encoder.name}': train it from scratch.")
     published = _download(encoder.name, spec.url) if str(source) == DOWNLOAD else _read(Path(source))
-    weights = _translate(encoder, published)
+    weights = translate(encoder, published)
     wanted = encoder.state_dict()
     misfits = [
         key
@@ -50,7 +50,7 @@ def load_imagenet_weights(encoder: Encoder, source: str | Path) -> None:
     encoder.load_state_dict({**wanted, **{key: weights[key] for key in wanted if key in weights}})
 
 
-def _translate(encoder: Encoder, published: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def translate(encoder: Encoder, published: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Rename published keys to the encoder's own; what belongs to the classifier is dropped."""
     translated: dict[str, Tensor] = {}
     wanted = encoder.state_dict()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -74,6 +75,29 @@ def calibrated(trust: Trust, cases: Sequence[HeldOutCase]) -> Trust:
         return trust.model_copy(update={"calibration": None, "note": note})
     note = f"Calibrated on {found.images} radiographs of {found.patients} patients that the model has not learnt from."
     return trust.model_copy(update={"calibration": found, "note": note})
+
+
+@torch.no_grad()
+def half_shift(network: FARNet, card: ModelCard, trust: Trust, samples: Iterable[Mapping[str, Any]]) -> float:
+    """How far landmarks move at most, in pixels of the input, when the network computes in 16 bits instead of 32.
+
+    Args:
+        network: in evaluation mode, on its device, in float32.
+        card: the network's.
+        trust: its shape.
+        samples: see :func:`examined`.
+    """
+    device = next(network.parameters()).device
+    fused = network.fused()
+    half, decoder, most = network.fused().half(), MapDecoder(card.codec(), trust.shape_model), 0.0
+    for sample in samples:
+        image = sample["image"][None].to(device)
+        file_size = (int(sample["file_size"][0]), int(sample["file_size"][1]))
+        with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+            there = decoder.decode(fused(image)[0], file_size)
+        moved = (decoder.decode(half(image.half())[0].float(), file_size) - there).norm(dim=-1).max().item()
+        most = max(most, moved if math.isfinite(moved) else math.hypot(*card.input_size))
+    return most
 
 
 @torch.no_grad()
