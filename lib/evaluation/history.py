@@ -45,6 +45,7 @@ class EpochRecord(Strict):
         loss: mean of the training loss; None where it was not finite.
         learning_rate: at its end.
         seconds: how long it took, validation included.
+        usage: how busy the machine was, see :class:`~lib.trainers.usage.Usage`.
         validation: None where there was none.
     """
 
@@ -52,6 +53,7 @@ class EpochRecord(Strict):
     loss: Measured = None
     learning_rate: Measured = None
     seconds: Measured = None
+    usage: dict[str, Measured] = Field(default_factory=dict)
     validation: Validation | None = None
 
 

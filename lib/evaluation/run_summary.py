@@ -83,7 +83,9 @@ def key_figures(record: RunRecord, history: Sequence[EpochRecord]) -> list[KeyFi
         result += [
             KeyFigure(name, str(side.images), f"images of {count(side.patients, 'patient')}") for name, side in sides
         ]
-    return [*result, KeyFigure("Time", *_time(record, history))]
+    result.append(KeyFigure("Time", *_time(record, history)))
+    speed = _speed(history)
+    return result if speed is None else [*result, speed]
 
 
 def worst_first(names: Sequence[str], validation: Validation) -> list[tuple[str, float | None]]:
@@ -117,6 +119,25 @@ def _best_figures(record: RunRecord, history: Sequence[EpochRecord]) -> tuple[fl
     shown = shown_validation(history, record.best_epoch)
     validation = shown[1] if shown else Validation()
     return validation.mre_mm, validation.mre_px, validation.sdr_2mm
+
+
+def _speed(history: Sequence[EpochRecord]) -> KeyFigure | None:
+    """How many images a second the last epochs took, and how busy the machine was."""
+    last = [item.usage for item in history[-_LAST_EPOCHS:]]
+
+    def usual(name: str) -> float | None:
+        known = [value for usage in last if (value := usage.get(name)) is not None]
+        return statistics.median(known) if known else None
+
+    if (rate := usual("images_per_second")) is None:
+        return None
+    gpu, memory, waiting = usual("gpu"), usual("gpu_memory_gb"), usual("waiting")
+    notes = [
+        None if gpu is None else f"GPU {percent(gpu)} busy",
+        None if memory is None else f"{number(memory, 1)} GB of its memory",
+        None if waiting is None else f"{percent(waiting)} of it waiting for data",
+    ]
+    return KeyFigure("Speed", f"{number(rate, 1)} images/s", ", ".join(note for note in notes if note))
 
 
 def _time(record: RunRecord, history: Sequence[EpochRecord]) -> tuple[str, str]:

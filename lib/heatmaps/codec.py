@@ -14,6 +14,8 @@ from typing import Literal, Self, get_args
 import torch
 from torch import Tensor
 
+from lib.heatmaps.window import highest_cells
+
 Decoder = Literal["subpixel", "argmax", "released"]
 
 
@@ -62,7 +64,7 @@ class HeatmapCodec:
         """Coordinates in cells of the map to coordinates in input pixels."""
         return (cells + 0.5) * self.stride - 0.5
 
-    def encode(self, points: Tensor, size: tuple[int, int]) -> Tensor:
+    def encode(self, points: Tensor, size: tuple[int, int], *, channels_last: bool = False) -> Tensor:
         """Draw the targets, on the device of ``points``.
 
         ``exp(-((i - y)^2 + (j - x)^2) / (2 sigma^2))`` at the true, fractional place; separable, so it costs H + W
@@ -71,6 +73,8 @@ class HeatmapCodec:
         Args:
             points: (..., N, 2) landmarks ``(x, y)`` in input pixels; NaN where there is none.
             size: ``(height, width)`` of the network's input.
+            channels_last: lay them out in memory as (..., h, w, N), as networks that are so themselves do: what
+                compares maps of two layouts is several times slower.
 
         Returns:
             (..., N, ceil(height / stride), ceil(width / stride)) float32, peak 1; all zero for a landmark that is NaN.
@@ -86,6 +90,9 @@ class HeatmapCodec:
             cells = cells - 1.0  # the place of cell x on a grid that counts from 1
         along_x = self._profile(cells[..., 0], width)
         along_y = self._profile(cells[..., 1], height)
+        if channels_last:
+            drawn = along_y.transpose(-1, -2).unsqueeze(-2) * along_x.transpose(-1, -2).unsqueeze(-3)
+            return drawn.contiguous().movedim(-1, -3)
         return along_y.unsqueeze(-1) * along_x.unsqueeze(-2)
 
     def decode(self, heatmaps: Tensor) -> tuple[Tensor, Tensor]:
@@ -105,8 +112,8 @@ class HeatmapCodec:
             raise ValueError(f"Expected heat maps of shape (..., N, h, w), got {tuple(heatmaps.shape)}.")
         *batch, height, width = heatmaps.shape
         maps = heatmaps.reshape(-1, height, width)
-        peak, index = maps.flatten(1).max(dim=1)
-        cells = torch.stack([index % width, index // width], dim=-1).float()  # first hit in row order, as in the paper
+        peak, highest = highest_cells(maps)
+        cells = highest.float()
         if self.decoder == "subpixel":
             cells = cells + self._offset(maps, cells)
         points = self.to_pixels(cells).reshape(*batch, 2)
@@ -130,16 +137,16 @@ class HeatmapCodec:
         columns = peaks[:, :1].long() + dx
         rows = peaks[:, 1:].long() + dy
         inside = (columns >= 0) & (columns < width) & (rows >= 0) & (rows < height)
-        flat = rows.clamp(0, height - 1) * width + columns.clamp(0, width - 1)
-        values = maps.flatten(1).gather(1, flat).double()
+        of_map = torch.arange(count, device=maps.device)[:, None]
+        values = maps[of_map, rows.clamp(0, height - 1), columns.clamp(0, width - 1)].double()
         summit = values.amax(dim=1, keepdim=True).clamp_min(1e-12)
         relative = values / summit
         weight = torch.where(inside & (relative > 0.03), relative**2, 0.0)
-        x, y = dx.double().expand(count, -1), dy.double().expand(count, -1)
+        x, y = dx.double(), dy.double()
         design = torch.stack([torch.ones_like(x), x, y, x**2 + y**2], dim=-1)
-        height_log = torch.log(relative.clamp_min(1e-6))
-        normal = torch.einsum("mki,mk,mkj->mij", design, weight, design)
-        moments = torch.einsum("mki,mk,mk->mi", design, weight, height_log)
+        products = (design[:, :, None] * design[:, None]).flatten(1)
+        normal = (weight @ products).reshape(count, 4, 4)
+        moments = (weight * torch.log(relative.clamp_min(1e-6))) @ design
         ridge = 1e-9 * torch.eye(4, device=maps.device, dtype=torch.float64)
         _, slope_x, slope_y, curvature = torch.linalg.solve(normal + ridge, moments).unbind(-1)
         offset = torch.stack([slope_x, slope_y], dim=-1) / (-2 * curvature).clamp_min(1e-9).unsqueeze(-1)

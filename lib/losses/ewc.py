@@ -6,6 +6,7 @@ import math
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from lib.losses.heatmap_loss import HeatmapLoss
 
@@ -38,4 +39,5 @@ class EWCLoss(HeatmapLoss):
 
     def each(self, prediction: Tensor, target: Tensor) -> Tensor:
         """``alpha^y * (y - y_hat)^2``."""
-        return torch.exp(math.log(self.alpha) * target) * (prediction - target) ** 2
+        # torch's own squared error reads and writes the maps once, not twice
+        return torch.exp(math.log(self.alpha) * target) * functional.mse_loss(prediction, target, reduction="none")

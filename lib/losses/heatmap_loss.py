@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
+import torch
 from torch import Tensor
 from torch.nn.modules.loss import _Loss
 
@@ -12,8 +13,10 @@ class HeatmapLoss(_Loss, ABC):
     """A loss of each cell, over the maps of the annotated landmarks.
 
     Args:
-        reduction: ``"mean"`` over every cell of every annotated landmark, ``"sum"``, or ``"none"``, which gives the
-            maps (M, H, W) of the M annotated landmarks if any is left out, and (B, N, H, W) otherwise.
+        reduction: ``"mean"`` over every cell of every annotated landmark, ``"sum"``, or ``"none"``, which gives
+            (B, N, H, W), 0 where the landmark is left out.
+
+    Nothing here needs to know on the CPU what is annotated: a GPU would have to be waited for in each step.
 
     Raises:
         ValueError: an unknown reduction; in a call, shapes that do not match.
@@ -26,7 +29,7 @@ class HeatmapLoss(_Loss, ABC):
 
     @abstractmethod
     def each(self, prediction: Tensor, target: Tensor) -> Tensor:
-        """The loss of each cell: two tensors of one shape to one of that shape."""
+        """The loss of each cell: two tensors of one shape to one of that shape; 0 where both are 0."""
 
     def forward(self, prediction: Tensor, target: Tensor, mask: Tensor | None = None) -> Tensor:
         """Compare heat maps.
@@ -43,9 +46,11 @@ class HeatmapLoss(_Loss, ABC):
                 raise ValueError(
                     f"Mask {tuple(mask.shape)} should have shape {tuple(prediction.shape[:2])}, one value a map."
                 )
-            if not mask.all():  # selected, not multiplied: a NaN in what is left out must not leak through 0 * NaN
-                prediction, target = prediction[mask.bool()], target[mask.bool()]
+            annotated = mask.bool()[:, :, None, None]
+            # replaced, not multiplied: a NaN in what is left out must not leak through 0 * NaN
+            prediction, target = (torch.where(annotated, maps, 0.0) for maps in (prediction, target))
         loss = self.each(prediction, target)
         if self.reduction == "mean":
-            return loss.sum() / max(1, loss.numel())
+            cells = loss.numel() if mask is None else mask.bool().sum().clamp_min(1) * loss[0, 0].numel()
+            return loss.sum() / cells
         return loss.sum() if self.reduction == "sum" else loss

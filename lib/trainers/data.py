@@ -35,7 +35,7 @@ class VariedDataset(Dataset[dict[str, Any]]):
     """Samples, each varied at random in its own way in each epoch.
 
     Args:
-        samples: decoded samples, see :func:`decoded`.
+        samples: decoded samples, see :func:`decoded` and :class:`~lib.trainers.placement.OnDevice`.
         variation: random transforms; empty for none.
         seed: of the run.
 

@@ -17,6 +17,7 @@ from monailabel.tasks.train.basic_train import main_worker
 from monailabel.utils.others.generic import device_list
 from torch.multiprocessing.spawn import ProcessExitedException, ProcessRaisedException, spawn
 
+from lib.trainers.batch import found_batch, gpu_trial
 from lib.trainers.distributed import chosen_devices, joined, launched
 from lib.trainers.lock import (
     TrainingStoppedError,
@@ -142,7 +143,17 @@ class LandmarkTrainTask(TrainTask):
         plan = new_run(self.runs, landmark_set, options, datastore, progress=self.recipe.progress)
         if options.resume:
             plan = replace(plan, note="There was no unfinished run to go on with: this is a new one.")
-        return plan
+        return plan if options.train_batch_size else self._with_batch(plan)
+
+    def _with_batch(self, plan: RunPlan) -> RunPlan:
+        """The run with the batch that suits the GPU; its note says which."""
+        options = plan.options
+        devices = chosen_devices(options.device, options.gpus, several=options.multi_gpu)
+        place = launched()
+        trial = gpu_trial(self.recipe.card, self.recipe.objective, options, devices[0])
+        processes = len(devices) if place is None else place[2]
+        options, sentence = found_batch(options, len(plan.train), trial, processes=processes)
+        return replace(plan, options=options, note=" ".join(part for part in (plan.note, sentence) if part))
 
     def _not_taken(self, given: TrainOptions, own: TrainOptions) -> str | None:
         """What to say of options that differ from the defaults and from those of the run that goes on."""

@@ -16,6 +16,7 @@ from lib.checkpoints import HeldOutErrors
 from lib.evaluation.metrics import detection_errors, mean_radial_error, radial_errors, success_detection_rate
 from lib.trainers.distributed import Worker
 from lib.trainers.lock import TrainingStoppedError
+from lib.trainers.placement import moved
 from lib.transforms import MapDecoder, rescale_points
 
 FloatArray = npt.NDArray[np.float64]
@@ -182,7 +183,7 @@ def measure(
     for batch in batches:
         if stop is not None and stop():
             raise TrainingStoppedError("The training was stopped in a validation.")
-        maps = network(batch["image"].to(worker.device))
+        maps = network(moved(batch["image"], worker.device))
         for index, sample in enumerate(decollate_batch(batch)):
             file_size = (int(sample["file_size"][0]), int(sample["file_size"][1]))
             found, label = decoder.decode(maps[index], file_size), torch.as_tensor(sample["label"])

@@ -49,7 +49,8 @@ class CoarseToFineLoss(nn.Module):
 
     Shape:
         - prediction: ``(fine, coarse)``, (B, N, H, W) and (B, N, H / 2, W / 2).
-        - points: (B, N, 2) landmarks in pixels of the input; NaN is not annotated and does not train.
+        - points: (B, N, 2) landmarks in pixels of the input; NaN is not annotated and does not train. Best on the CPU:
+        what is annotated is looked up there, and asking a GPU would mean waiting for it.
     """
 
     weights: Tensor | None
@@ -70,20 +71,22 @@ class CoarseToFineLoss(nn.Module):
         """The loss, a scalar."""
         fine, coarse = (maps.float() for maps in prediction)
         size = (fine.shape[-2], fine.shape[-1])
-        annotated = ~torch.isnan(points).any(dim=-1)
-        loss = self._mean(fine, self.codec.encode(points, size), annotated)
+        missing = torch.isnan(points).any(dim=-1)
+        annotated = (~missing).to(fine.device, non_blocking=True) if missing.any() else None
+        points = points.to(fine.device, non_blocking=True)
+        loss = self._mean(fine, self._targets(self.codec, points, size, fine), annotated)
         if not self.coarse_weight:
             return loss
-        targets = self.codec.with_stride(COARSE_STRIDE).encode(points, size)
+        targets = self._targets(self.codec.with_stride(COARSE_STRIDE), points, size, coarse)
         return loss + self.coarse_weight * self._mean(coarse, targets, annotated)
 
-    def _mean(self, maps: Tensor, targets: Tensor, annotated: Tensor) -> Tensor:
-        losses: Tensor = self.loss(maps, targets, annotated)
-        losses = losses.flatten(-2).mean(dim=-1)  # (B, N), or one of each that is annotated
-        if self.weights is not None:
-            weights = self.weights.expand(annotated.shape)
-            losses = losses * (weights if losses.ndim == 2 else weights[annotated])
-        return losses.sum() / annotated.numel()
+    @staticmethod
+    def _targets(codec: HeatmapCodec, points: Tensor, size: tuple[int, int], maps: Tensor) -> Tensor:
+        return codec.encode(points, size, channels_last=maps.stride(1) == 1)
+
+    def _mean(self, maps: Tensor, targets: Tensor, annotated: Tensor | None) -> Tensor:
+        losses: Tensor = self.loss(maps, targets, annotated).flatten(-2).mean(dim=-1)  # (B, N)
+        return (losses if self.weights is None else losses * self.weights).mean()
 
 
 def landmark_weights(labels: Sequence[npt.NDArray[np.float32]]) -> tuple[float, ...]:

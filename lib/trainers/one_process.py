@@ -15,9 +15,9 @@ from monai.utils import set_determinism
 
 from lib.checkpoints import HeldOutErrors, ModelCard, ModelVersions, load_trained, read_held_out, with_trust
 from lib.formats.files import write_atomic
-from lib.networks import channels_last
+from lib.networks import FARNet, channels_last
 from lib.radiographs import RadiographError
-from lib.trainers.calibrate import NOT_KNOWN, calibrated, examined, unseen_images
+from lib.trainers.calibrate import NOT_KNOWN, calibrated, examined, half_shift, unseen_images
 from lib.trainers.distributed import Worker
 from lib.trainers.gate import judge
 from lib.trainers.lock import TrainingStoppedError
@@ -196,8 +196,8 @@ class RunInProcess:
 
     def _calibrate(self, candidate: ModelCard) -> None:
         """Put into the candidate's file what its confidence is worth."""
-        network = load_trained(self.training.best.path).network
-        network = channels_last(network.fused()).to(self.worker.device)  # type: ignore[assignment]
+        trained = load_trained(self.training.best.path).network.to(self.worker.device)
+        network: FARNet = channels_last(trained.fused())  # type: ignore[assignment]
         trust = self.training.trust
         if self.origin.all_known:
             held_out = self.training.held_out(candidate)
@@ -205,6 +205,8 @@ class RunInProcess:
             unseen = unseen_images(candidate, self.plan.fingerprints, self.plan.groups)
             those = (sample for sample in samples if str(sample["id"]) in unseen)
             trust = calibrated(trust, examined(network, candidate, trust, those, self.plan.groups))
+            if self.worker.device.type == "cuda":
+                trust = trust.model_copy(update={"half_shift": half_shift(trained, candidate, trust, samples)})
         else:
             trust = trust.model_copy(update={"note": NOT_KNOWN})
         write_atomic(self.training.best.path, with_trust(self.training.best.path, trust))

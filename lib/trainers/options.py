@@ -34,8 +34,11 @@ class TrainOptions(BaseModel):
         max_epochs: epochs to train; 0: as many as ``image_budget`` allows.
         image_budget: radiographs to show in all if ``max_epochs`` is 0, so that 20 labels are shown often enough and
             500 do not take a week.
-        train_batch_size: radiographs that are computed together.
-        accumulate: batches whose gradients make one step; the effective batch is the product.
+        train_batch_size: radiographs that are computed together; 0: found by trial on a GPU, where a step may then be
+            of more radiographs than the recipe has, up to 8, with a learning rate and a moving average to match, see
+            :mod:`lib.trainers.batch`; on a CPU as many as the recipe has.
+        accumulate: batches whose gradients make one step; the effective batch is the product. With a batch that is
+            found by trial: the radiographs of the recipe's step.
         val_batch_size: radiographs a validation step.
         val_split: share of the labelled radiographs that is held out, never trained on; it decides about newly
             labelled ones only.
@@ -70,7 +73,7 @@ class TrainOptions(BaseModel):
     resume: bool = False
     max_epochs: Annotated[int, Field(ge=0, le=100_000)] = 0
     image_budget: Annotated[int, Field(ge=1)] = 45_000
-    train_batch_size: Annotated[int, Field(ge=1, le=1024)] = 1
+    train_batch_size: Annotated[int, Field(ge=0, le=1024)] = 1
     accumulate: Annotated[int, Field(ge=1, le=1024)] = 1
     val_batch_size: Annotated[int, Field(ge=1, le=1024)] = 1
     val_split: Annotated[float, Field(gt=0.0, le=0.9)] = 0.2
@@ -114,7 +117,15 @@ class TrainOptions(BaseModel):
             where = ".".join(str(part) for part in fault["loc"])
             raise OptionsError(f"Training option '{where}' cannot be {fault['input']!r}: {fault['msg']}.") from error
         options._check_gpus()
-        return options
+        return options if options.train_batch_size else options._automatic(defaults)
+
+    def _automatic(self, defaults: TrainOptions) -> TrainOptions:
+        """With the recipe's step where the batch is to be found: in ``accumulate``, or as the batch on a CPU."""
+        together = self.accumulate
+        if together == defaults.accumulate:  # viewers send the whole table
+            together *= max(1, defaults.train_batch_size)
+        parts = (together, 1) if self.device == "cpu" else (0, together)
+        return self.model_copy(update={"train_batch_size": parts[0], "accumulate": parts[1]})
 
     def _check_gpus(self) -> None:
         """Refuse GPUs that are not here; on a CPU the numbers only say how many processes train."""

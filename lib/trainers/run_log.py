@@ -110,14 +110,29 @@ class RunLog:
             self._update(notes=(*self.record.notes, sentence))
 
     def epoch(
-        self, epoch: int, loss: float, learning_rate: float, seconds: float, table: HeldOutTable | None, best: Best
+        self,
+        epoch: int,
+        figures: Mapping[str, float],
+        usage: Mapping[str, float],
+        seconds: float,
+        table: HeldOutTable | None,
+        best: Best,
     ) -> None:
-        """An epoch has ended, with a validation if there is a table."""
-        figures = {"loss": loss, "learning_rate": learning_rate}
+        """An epoch has ended.
+
+        Args:
+            epoch: its number.
+            figures: its ``loss`` and ``learning_rate``.
+            usage: see :class:`~lib.trainers.usage.Usage`.
+            seconds: how long it took, validation included.
+            table: of its validation, if there was one.
+            best: the best so far.
+        """
+        tracked = {**figures, **usage}
         validation = None
         if table is not None:
             measured = self._figures = table.figures()
-            figures |= measured
+            tracked |= measured
             validation = Validation(
                 sdr_2mm=measured["val_sdr_2mm"],
                 mre_px=measured["val_mre_px"],
@@ -126,13 +141,11 @@ class RunLog:
                 images=dict(table.scores()),
                 per_landmark=dict(table.per_landmark(self.card.landmark_set.names)),
             )
-        record = EpochRecord(
-            epoch=epoch, loss=loss, learning_rate=learning_rate, seconds=seconds, validation=validation
-        )
+        record = EpochRecord(epoch=epoch, **figures, usage=dict(usage), seconds=seconds, validation=validation)
         append_epoch(self.plan.folder, record)
         if self._tracker is not None:
             with self.tolerated("Figures are not tracked any more"):
-                self._tracker.epoch(epoch, figures)
+                self._tracker.epoch(epoch, tracked)
         if table is not None and self._is_pictured(epoch):
             with self.tolerated("Pictures are missing"):
                 self._draw(table, f"epoch_{epoch:04d}")

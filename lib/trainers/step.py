@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,9 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 from torch.optim.swa_utils import AveragedModel
+
+from lib.trainers.options import TrainOptions
+from lib.trainers.placement import moved
 
 PRECISIONS = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -28,7 +32,7 @@ class TrainStep:
         network: the trained network, or its parallel form.
         optimizer: of its weights.
         scheduler: stepped with the optimiser.
-        loss: mean over a batch.
+        loss: mean over a batch, of what the network draws and the points, which stay on the CPU.
         average: follows each step; None for none.
         device: where batches go.
         images: of an epoch in this process.
@@ -60,7 +64,7 @@ class TrainStep:
 
     def __call__(self, engine: Engine, batch: dict[str, Any]) -> dict[str, Tensor]:
         """What the engine does with a batch; gives its ``loss``."""
-        image, points = batch["image"].to(self.device), batch["label"].to(self.device)
+        image, points = moved(batch["image"], self.device), batch["label"]
         number = (engine.state.iteration - 1) % math.ceil(self.images / self.batch_size)
         first = number // self.accumulate * self.accumulate * self.batch_size
         together = min(self.accumulate * self.batch_size, self.images - first)
@@ -113,3 +117,18 @@ def chosen_precision(amp: str, device: torch.device) -> str | None:
     if amp == "auto":
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
     return amp
+
+
+def chosen_optimizer(network: nn.Module, options: TrainOptions, device: torch.device) -> Optimizer:
+    """Adam as in the paper, or AdamW."""
+    chosen: Callable[..., Optimizer] = torch.optim.Adam if options.optimizer == "adam" else torch.optim.AdamW
+    fused = True if device.type in ("cuda", "cpu") else None  # one pass over the weights
+    return chosen(network.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay, fused=fused)
+
+
+def search_fast_algorithms() -> None:
+    """Let cuDNN try which of its convolutions are the fastest: in a training sizes stay the same, and it pays.
+
+    MONAI's ``set_determinism`` forbids it, for runs that repeat to the last bit, which those on a GPU do not anyhow.
+    """
+    torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = False, True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -24,13 +24,14 @@ from lib.trainers.distributed import Worker
 from lib.trainers.lock import TrainingStoppedError, asked_to_stop
 from lib.trainers.metrics import HeldOutTable, measure
 from lib.trainers.objective import PAPERS_OBJECTIVE, CoarseToFineLoss, Objective, landmark_weights
-from lib.trainers.options import TrainOptions
+from lib.trainers.placement import OnDevice
 from lib.trainers.plan import CACHE_FOLDER, RunPlan
 from lib.trainers.progress import ProgressBar
 from lib.trainers.run_log import RunLog
 from lib.trainers.schedule import schedule
 from lib.trainers.state import STATE_FILE, RunState
-from lib.trainers.step import TrainStep, chosen_precision
+from lib.trainers.step import TrainStep, chosen_optimizer, chosen_precision, search_fast_algorithms
+from lib.trainers.usage import Usage
 from lib.transforms import MapDecoder, training_variation
 
 
@@ -66,6 +67,7 @@ class Training:
     ) -> None:
         self.plan, self.card, self.worker, self.log, self.options = plan, card, worker, log, plan.options
         self.progress = progress and worker.leads
+        search_fast_algorithms()
         self.network = network.to(worker.device)
         parallel = worker.parallel(self.network)
         decay = self.options.ema_decay
@@ -74,7 +76,7 @@ class Training:
         if self.options.compile:
             compile_if_possible(self.network)
         share = math.ceil(len(plan.train) / worker.world_size)
-        optimizer = _optimizer(self.network, self.options)
+        optimizer = chosen_optimizer(self.network, self.options, worker.device)
         steps = math.ceil(share / (self.options.train_batch_size * self.options.accumulate)) * plan.epochs
         weights = landmark_weights([sample["label"] for sample in plan.train])
         self.step = TrainStep(
@@ -97,6 +99,7 @@ class Training:
         self.trust = shape_of([sample["label"] for sample in plan.train])
         self.decoder = MapDecoder(card.codec(), self.trust.shape_model)
         self.figures: dict[str, float] = {}
+        self.usage = Usage(worker.device)
         self.scores: list[Mapping[str, float]] = []
         self._decoded: dict[tuple[tuple[int, int], str], Any] = {}
         self.stopped = False
@@ -127,7 +130,7 @@ class Training:
                 return
             raise TrainingStoppedError("The training was stopped before its first epoch.")
         held_out = self.held_out(self.card)
-        train = self._samples(self.plan.train, "train", self.card)
+        train = OnDevice(self._samples(self.plan.train, "train", self.card), self.worker.device)
         self._held_out = self._validation_loader(held_out)
         self.trainer = self._trainer(train)
         self.trainer.state.epoch = done
@@ -168,8 +171,9 @@ class Training:
             iteration_update=self.step,
             decollate=False,
         )
+        self.usage.attach(trainer)
         if self.progress:
-            ProgressBar(lambda: self.figures).attach(trainer)
+            ProgressBar(lambda: self.figures, self.usage.figures).attach(trainer)
         trainer.add_event_handler(Events.EPOCH_STARTED, self._epoch_started)
         trainer.add_event_handler(Events.ITERATION_COMPLETED, self._look_for_a_wish_to_stop)
         trainer.add_event_handler(Events.EPOCH_COMPLETED, self._epoch_completed)
@@ -194,6 +198,7 @@ class Training:
     def _epoch_completed(self, engine: Engine) -> None:
         epoch = engine.state.epoch
         loss = float(np.mean(self.worker.gather(self.step.epoch_loss())))
+        usage = self.usage.figures()  # before the validation, and after the GPU has come to the end of the epoch
         if not math.isfinite(loss):
             raise DivergedError(
                 f"The loss of epoch {epoch} is not a number: try a smaller learning rate than "
@@ -209,7 +214,8 @@ class Training:
         if self.worker.leads:
             seconds, self._begun = time.monotonic() - self._begun, time.monotonic()
             rate = float(self.step.optimizer.param_groups[0]["lr"])
-            self.log.epoch(epoch, loss, rate, seconds, table, self.best)
+            figures = {"loss": loss, "learning_rate": rate}
+            self.log.epoch(epoch, figures, usage, seconds, table, self.best)
             if self.options.compile and not was_compiled():
                 self.log.note("The network could not be compiled here and trains as it is; the log says why.")
             self.state.save_if_due(epoch)
@@ -233,10 +239,3 @@ class Training:
         """Whether so many validations have passed since the best one that it is time to end."""
         patience = self.options.early_stop_patience
         return patience > 0 and (epoch - self._last_gain) // self.options.val_interval >= patience
-
-
-def _optimizer(network: nn.Module, options: TrainOptions) -> torch.optim.Optimizer:
-    """Adam as in the paper, or AdamW."""
-    chosen: Callable[..., torch.optim.Optimizer]
-    chosen = torch.optim.Adam if options.optimizer == "adam" else torch.optim.AdamW
-    return chosen(network.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay)

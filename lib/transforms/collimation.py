@@ -116,6 +116,6 @@ class RandCollimationd(Randomizable, MapTransform):
 def collimate(image: Tensor, window: Window, grey: float) -> Tensor:
     """The image (1, H, W), ``grey`` outside the window."""
     height, width = image.shape[-2:]
-    x, y = torch.arange(width, dtype=image.dtype), torch.arange(height, dtype=image.dtype)[:, None]
-    lit = (window.depth(x, y) / PENUMBRA + 0.5).clamp(0.0, 1.0)
+    x, y = (torch.arange(side, dtype=image.dtype, device=image.device) for side in (width, height))
+    lit = (window.depth(x, y[:, None]) / PENUMBRA + 0.5).clamp(0.0, 1.0)
     return torch.lerp(torch.full_like(image, grey), image, lit)

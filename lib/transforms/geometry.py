@@ -63,15 +63,19 @@ def warp_points(points: Tensor, matrix: Tensor) -> Tensor:
 
 
 def warp_image(image: Tensor, matrix: Tensor) -> Tensor:
-    """The image after its pixels moved by the same (3, 3) matrix: (C, H, W) to (C, H, W), bilinear, black outside."""
+    """The image after its pixels moved by the same (3, 3) matrix: (C, H, W) to (C, H, W), bilinear, black outside.
+
+    The matrix stays on the CPU, wherever the image is: its numbers are needed there.
+    """
     height, width = image.shape[-2:]
     backwards = torch.linalg.inv(matrix)
-    x, y = torch.arange(width, dtype=matrix.dtype), torch.arange(height, dtype=matrix.dtype)[:, None]
+    x, y = (torch.arange(side, dtype=matrix.dtype, device=image.device) for side in (width, height))
     # a sum of one row and one column each: torch's affine_grid is several times slower than the sampling itself
-    grid = torch.empty(1, height, width, 2, dtype=image.dtype)
+    grid = torch.empty(1, height, width, 2, dtype=image.dtype, device=image.device)
     for axis, side in enumerate((width, height)):
         # grid_sample counts from -1 to 1 over the pixels' outer edges: x_normal = (2 x + 1) / W - 1
         to_x, to_y, offset = (backwards[axis] * (2 / side)).tolist()
-        torch.add((to_x * x).to(grid), (to_y * y + (offset + 1 / side - 1)).to(grid), out=grid[0, ..., axis])
+        row, column = (to_x * x).to(grid), (to_y * y + (offset + 1 / side - 1)).to(grid)
+        torch.add(row, column[:, None], out=grid[0, ..., axis])
     warped = functional.grid_sample(image[None], grid, mode="bilinear", padding_mode="zeros", align_corners=False)
     return warped[0]

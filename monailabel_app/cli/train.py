@@ -66,7 +66,13 @@ def _add_course(group: argparse._ArgumentGroup) -> None:
         help="default: as many as show --image-budget radiographs, from 40 to 400",
     )
     group.add_argument("--image-budget", type=int, metavar="N", help="radiographs to show in all, without --epochs")
-    group.add_argument("--batch-size", dest="train_batch_size", type=int, metavar="N", help="images computed together")
+    group.add_argument(
+        "--batch-size",
+        dest="train_batch_size",
+        type=int,
+        metavar="N",
+        help="images computed together; 0: as many as suit the GPU, found by trial",
+    )
     group.add_argument("--accumulate", type=int, metavar="N", help="batches whose gradients make one step (default: 1)")
     group.add_argument("--learning-rate", type=float, metavar="RATE", help="at the start, or after the warm-up")
     group.add_argument("--weight-decay", type=float, metavar="RATE", help="of the optimiser")

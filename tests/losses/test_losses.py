@@ -66,6 +66,12 @@ class TestEveryLoss:
         assert not prediction.grad[~mask].any()
         assert prediction.grad[mask].all()
 
+    def test_without_reduction_a_masked_map_is_0_and_the_others_as_without_mask(self, name, maps):
+        mask = torch.tensor([[True, False, True], [True, True, False]])
+        each = LOSSES[name](reduction="none")(*maps, mask)
+        assert torch.equal(each[mask], LOSSES[name](reduction="none")(*maps)[mask])
+        assert not each[~mask].any()
+
     def test_nothing_annotated_is_0(self, name, maps):
         prediction = maps[0].clone().requires_grad_()
         loss = LOSSES[name]()(prediction, maps[1], torch.zeros(2, 3, dtype=torch.bool))

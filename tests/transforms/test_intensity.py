@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lib.transforms import RandIntensityd
-from lib.transforms.intensity import gaussian_blur, ramp
+from lib.transforms.intensity import gaussian_blur, ramp, separable_blur
 
 OFF = {"gamma": 1.0, "fade": 0.0, "clip": 0.0, "falloff": 0.0, "blur": 0.0, "sharpen": 0.0, "noise": 0.0}
 
@@ -101,6 +101,13 @@ def test_edges_become_softer_in_some_images_and_sharper_in_others_but_stay_where
         sharper += float(row.diff().max()) > 1.02 * steepest
     assert softer > 8
     assert sharper > 8
+
+
+@pytest.mark.parametrize("sigma", [0.3, 0.85, 1.2, 2.0])
+@pytest.mark.parametrize("size", [(64, 48), (33, 70)])
+def test_the_blur_of_a_gpu_is_that_of_the_cpu(sigma, size):
+    image = torch.rand(1, *size)
+    torch.testing.assert_close(separable_blur(image, sigma), gaussian_blur(image, sigma), rtol=0, atol=1e-6)
 
 
 def test_blurring_keeps_the_mean_and_widens_a_point_by_sigma():
