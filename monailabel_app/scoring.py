@@ -8,15 +8,18 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from fastapi import HTTPException
 
-from lib.activelearning import Progress, Scoring
+from lib.activelearning import DESCRIPTIONS, NEED_SCORES, Known, NextSample, Progress, Scoring
 from lib.checkpoints import ModelFileError
 
 logger = logging.getLogger(__name__)
 
+PATIENCE = 20.0
+"""A look that has found nothing to score is not repeated for so many times as long as it took."""
 POLITE_S = 1.0
 """After a person's request the next image waits so long: mostly another request follows."""
 
@@ -36,6 +39,7 @@ class BackgroundScoring:
     def __init__(self, scoring: Mapping[str, Scoring], studies: Callable[[], Any], device: str = "cuda") -> None:
         self.scoring, self.studies, self.device = scoring, studies, device
         self._wanted: dict[str, bool] = {}
+        self._complete_until: dict[tuple[str, bool], float] = {}
         self._running: str | None = None
         self._change = threading.Condition()
         self._thread: threading.Thread | None = None
@@ -45,10 +49,16 @@ class BackgroundScoring:
     def want(self, model: str, *, disagreement: bool = False) -> None:
         """Let the scores of a model be completed, some time soon."""
         with self._change:
+            if time.monotonic() < self._complete_until.get((model, disagreement), 0.0):
+                return
             self._wanted[model] = self._wanted.get(model, False) or disagreement
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._work, name="scoring", daemon=True)
                 self._thread.start()
+
+    def get_ready(self) -> None:
+        """Bring radiographs and scores into order beside the requests, lest the first who asks for one waits for it."""
+        threading.Thread(target=self._get_ready, name="getting ready", daemon=True).start()
 
     def renew(self) -> None:
         """Begin with the scores of versions that have taken the place of one with scores."""
@@ -83,12 +93,27 @@ class BackgroundScoring:
         with self._change:
             return self._change.wait_for(lambda: not self._wanted and self._running is None, timeout)
 
+    def _get_ready(self) -> None:
+        try:
+            studies = self.studies()
+            known = [scoring.known(studies) for scoring in self.scoring.values() if scoring.task.is_valid()]
+            for name in DESCRIPTIONS:
+                for one in known if name in NEED_SCORES else [Known({})]:
+                    NextSample(name, partial(_given, one))({}, studies)
+        except Exception:  # who asks then will be told
+            logger.exception("The radiographs were not brought into order")
+
     def _work(self) -> None:
         while (job := self._next()) is not None:
             model, disagreement = job
+            begun, found = time.monotonic(), False
             try:
                 for _ in self.scoring[model].run(self.studies(), self.device, disagreement=disagreement):
+                    found = True
                     self._let_people_pass()
+                if not found:
+                    now = time.monotonic()
+                    self._complete_until[model, disagreement] = now + PATIENCE * (now - begun)
             except (ModelFileError, HTTPException) as error:
                 logger.warning("No more scores of %s for now: %s", model, getattr(error, "detail", error))
             except Exception:  # the thread must go on, whatever one model or disk does
@@ -110,3 +135,7 @@ class BackgroundScoring:
             quiet = time.monotonic() - self._last_person
         if quiet < POLITE_S:
             time.sleep(POLITE_S - quiet)
+
+
+def _given(known: Known, _: Mapping[str, Any]) -> Known:
+    return known

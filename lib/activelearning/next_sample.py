@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from monailabel.interfaces.tasks.strategy import Strategy
 
-from lib.activelearning.order import ORDERS, Candidates
 from lib.activelearning.scores import Score
-from lib.activelearning.worklist import Worklist
+from lib.activelearning.standing import Standing
+from lib.activelearning.worklist import Part, Worklist
 
 DESCRIPTIONS = {
     "random": "At random, the same order each time",
@@ -34,11 +33,13 @@ class Known:
         scores: by image.
         model: name and version that made them; empty where no model has weights.
         unreadable: the images that have none because their files cannot be read.
+        drop_stale: takes images out of ``scores`` whose files have been replaced; whether there were any among these.
     """
 
     scores: Mapping[str, Score]
     model: str = ""
     unreadable: Collection[str] = ()
+    drop_stale: Callable[[Iterable[str]], bool] = lambda _: False
 
 
 class NextSample(Strategy):
@@ -59,57 +60,50 @@ class NextSample(Strategy):
     def __call__(self, request: Mapping[str, Any], datastore: Any) -> dict[str, Any] | None:
         """``{"id": image, "why": sentence}``, or None when nothing is left."""
         worklist = Worklist.of(datastore)
-        queue = self.queue(request, datastore, worklist, 1)
-        if queue:
-            return queue[0]
-        if worklist.deferred:
-            return {"id": worklist.deferred[0], "why": "It was put off, and nothing else is left."}
-        if worklist.busy:
-            return {"id": worklist.busy[0], "why": "It was handed out a while ago, and nothing else is left."}
-        return None
+        with worklist.lock:
+            queue = self.queue(request, worklist, 1)
+            if queue:
+                return queue[0]
+            if worklist.deferred:
+                return {"id": worklist.deferred[0], "why": "It was put off, and nothing else is left."}
+            if worklist.busy:
+                return {"id": worklist.busy[0], "why": "It was handed out a while ago, and nothing else is left."}
+            return None
 
-    def queue(self, request: Mapping[str, Any], datastore: Any, worklist: Worklist, count: int) -> list[dict[str, Any]]:
+    def queue(self, request: Mapping[str, Any], worklist: Worklist, count: int) -> list[dict[str, Any]]:
         """At most ``count`` free radiographs in the order in which they would be handed out, each with ``why``."""
         seed = request.get("seed", 0)
         seed = seed if isinstance(seed, int) else 0
         known = self.known(request)
-        free = list(worklist.free)
-        scored = [image for image in free if image in known.scores]
-        if self.name not in NEED_SCORES:
-            return self._told(free, ORDERS[self.name](_unscored(free), seed, count), DESCRIPTIONS[self.name])
-        if not scored:
-            why = _why_random(known, free)
-            return self._told(free, ORDERS["random"](_unscored(free), seed, count), why)
-        seen = (set(datastore.list_images()) - set(free) - worklist.rejected.keys()) & known.scores.keys()
-        candidates = _candidates(scored, sorted(seen), known.scores)
-        part = "" if len(scored) == len(free) else f", of the {len(scored)} of {len(free)} that have a score so far"
-        why = f"{DESCRIPTIONS[self.name]} ({known.model}{part})"
-        return self._told(scored, ORDERS[self.name](candidates, seed, count), why)
+        with worklist.lock:
+            if self.name not in NEED_SCORES:
+                return _told(Standing.of(worklist, seed).first(self.name, count), DESCRIPTIONS[self.name])
+            images, scored = self._scored(worklist, seed, known, count)
+            if not images:
+                return _told(Standing.of(worklist, seed).first("random", count), _why_random(known, worklist))
+            free = worklist.count(Part.FREE)
+            part = "" if scored == free else f", of the {scored} of {free} that have a score so far"
+            return _told(images, f"{DESCRIPTIONS[self.name]} ({known.model}{part})")
 
-    def _told(self, images: Sequence[str], order: Any, why: str) -> list[dict[str, Any]]:
-        return [{"id": images[int(index)], "why": f"{why}."} for index in order]
-
-
-def _unscored(images: Sequence[str]) -> Candidates:
-    nothing = np.zeros((len(images), 0))
-    return Candidates(images, np.zeros(len(images)), nothing, nothing[:0])
-
-
-def _candidates(images: Sequence[str], seen: Sequence[str], scores: Mapping[str, Score]) -> Candidates:
-    disputed = [scores[image].disagreement for image in images]
-    some = any(value is not None for value in disputed)
-    return Candidates(
-        images,
-        unsureness=np.array([scores[image].unsureness for image in images]),
-        features=np.array([scores[image].features for image in images], dtype=np.float64),
-        labelled=np.array([scores[image].features for image in seen], dtype=np.float64),
-        disagreement=np.array([np.nan if value is None else value for value in disputed]) if some else None,
-    )
+    def _scored(self, worklist: Worklist, seed: int, known: Known, count: int) -> tuple[list[str], int]:
+        """The first of those with a score, and how many have one."""
+        if not known.scores:
+            return [], 0
+        while True:
+            standing = Standing.of(worklist, seed, known.scores)
+            images = standing.first(self.name, count)
+            if not known.drop_stale(images):
+                return images, standing.scored()
 
 
-def _why_random(known: Known, free: Sequence[str]) -> str:
+def _told(images: Iterable[str], why: str) -> list[dict[str, Any]]:
+    return [{"id": image, "why": f"{why}."} for image in images]
+
+
+def _why_random(known: Known, worklist: Worklist) -> str:
     if not known.model:
         return "At random: there is no model yet that could say more"
-    if free and set(free) <= set(known.unreadable):
+    free = worklist.count(Part.FREE)
+    if free and sum(worklist.part(image) is Part.FREE for image in set(known.unreadable)) == free:
         return f"At random: {known.model} cannot read those that are left; the server's log says why"
     return f"At random: {known.model} is still looking at the radiographs"

@@ -10,6 +10,7 @@ import hashlib
 import heapq
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,9 @@ import numpy.typing as npt
 FloatArray = npt.NDArray[np.float64]
 Order = npt.NDArray[np.intp]
 
+MOST = 2000
+"""Of more candidates so many, drawn at random by the seed, stand for all in a covering: each would have to be compared
+with each other one, which takes a fraction of a second for so many and hundreds of GB for 100,000."""
 OF_EQUALS = 1e-6
 """Of candidates that stand for the same others as well, to this part, the one that counts most is taken."""
 
@@ -47,8 +51,7 @@ def first(candidates: Candidates, seed: int, count: int) -> Order:  # noqa: ARG0
 
 def shuffled(candidates: Candidates, seed: int, count: int) -> Order:
     """At random, but the same for the same seed, and whatever other candidates there are."""
-    drawn = [hashlib.sha256(f"{seed} {image}".encode()).digest() for image in candidates.images]
-    return np.array(sorted(range(len(drawn)), key=drawn.__getitem__)[:count], dtype=np.intp)
+    return _sorted([drawn(seed, image) for image in candidates.images], count)
 
 
 def least_sure(candidates: Candidates, seed: int, count: int) -> Order:
@@ -56,20 +59,23 @@ def least_sure(candidates: Candidates, seed: int, count: int) -> Order:
     return _descending(candidates.unsureness, candidates, seed)[:count]
 
 
-def most_diverse(candidates: Candidates, seed: int, count: int) -> Order:  # noqa: ARG001
+def most_diverse(candidates: Candidates, seed: int, count: int) -> Order:
     """One after the other that which stands best for those that no labelled one is like.
 
     Greedy facility location, as in Wei, Iyer and Bilmes, "Submodularity in data subset selection and active learning",
     ICML 2015: the sum of the distances of all candidates from the nearest labelled or chosen one shrinks most. Greedy
     k-centres (Sener and Savarese, ICLR 2018), which takes the farthest one, picks the odd ones and was worse than
     chance, see ``benchmarks/active_learning.md``.
+
+    Of more than :data:`MOST` candidates, the first so many of :func:`shuffled` stand for all: they alone are chosen,
+    and the sum is over them; the others follow in that order.
     """
-    return _covering(candidates, np.ones(len(candidates.images)), count)
+    return _covering(candidates, np.ones(len(candidates.images)), seed, count)
 
 
-def unsure_and_diverse(candidates: Candidates, seed: int, count: int) -> Order:  # noqa: ARG001
+def unsure_and_diverse(candidates: Candidates, seed: int, count: int) -> Order:
     """As :func:`most_diverse`, but each candidate counts as much as the model is unsure of it."""
-    return _covering(candidates, np.nan_to_num(candidates.unsureness), count)
+    return _covering(candidates, np.nan_to_num(candidates.unsureness), seed, count)
 
 
 def most_disputed(candidates: Candidates, seed: int, count: int) -> Order:
@@ -89,15 +95,40 @@ ORDERS: dict[str, Callable[[Candidates, int, int], Order]] = {
 """By the name that viewers show; each gives indices of at most ``count`` candidates, the first to label first."""
 
 
+def drawn(seed: int, image: str) -> bytes:
+    """The place of an image in :func:`shuffled`: the smallest one comes first."""
+    return hashlib.sha256(f"{seed} {image}".encode()).digest()
+
+
+def descending(value: float | None) -> float:
+    """The place of a value where the largest comes first; unknown ones are last."""
+    return np.inf if value is None or np.isnan(value) else -float(value)
+
+
 def _descending(values: FloatArray, candidates: Candidates, seed: int) -> Order:
     """Largest first, unknown ones last; of equals in the order of :func:`shuffled`."""
-    shuffle = shuffled(candidates, seed, len(candidates.images))
-    known = np.where(np.isnan(values), -np.inf, values)[shuffle]
-    result: Order = shuffle[np.argsort(-known, kind="stable")]
-    return result
+    places = ((descending(value), drawn(seed, image)) for value, image in zip(values, candidates.images, strict=True))
+    return _sorted(list(places), len(values))
 
 
-def _covering(candidates: Candidates, weights: FloatArray, count: int) -> Order:
+def _sorted(places: Sequence[Any], count: int) -> Order:
+    return np.array(sorted(range(len(places)), key=places.__getitem__)[:count], dtype=np.intp)
+
+
+def _covering(candidates: Candidates, weights: FloatArray, seed: int, count: int) -> Order:
+    """Greedy facility location, on the part of the candidates that stands for all."""
+    everybody = len(candidates.images)
+    if everybody <= MOST:
+        return _covered(candidates, weights, count)
+    order = shuffled(candidates, seed, everybody)
+    part, others = order[:MOST], order[MOST:]
+    images = [candidates.images[index] for index in part]
+    few = Candidates(images, candidates.unsureness[part], candidates.features[part], candidates.labelled)
+    whole: Order = np.concatenate([part[_covered(few, weights[part], count)], others])
+    return whole[:count]
+
+
+def _covered(candidates: Candidates, weights: FloatArray, count: int) -> Order:
     """Greedy facility location on standardised features, candidates counting by weights."""
     if not len(candidates.images):
         return np.empty(0, dtype=np.intp)
@@ -131,9 +162,11 @@ def _covering(candidates: Candidates, weights: FloatArray, count: int) -> Order:
 def _distances(features: FloatArray, others: FloatArray) -> FloatArray:
     """(K, L) distances of (K, C) features from (L, C) others, by one product of matrices."""
     products = features @ others.T
-    squares = (features**2).sum(axis=1)[:, None] + (others**2).sum(axis=1) - 2.0 * products
-    distances: FloatArray = np.sqrt(np.maximum(squares, 0.0))
-    return distances
+    products *= 2.0
+    squares: FloatArray = np.add.outer((features**2).sum(axis=1), (others**2).sum(axis=1))
+    squares -= products
+    np.maximum(squares, 0.0, out=squares)
+    return np.sqrt(squares, out=squares)
 
 
 def _standardised(features: FloatArray, labelled: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from lib.changes import ChangeLog
 from lib.checkpoints import ModelCard
 from lib.formats.files import write_atomic
 
@@ -65,6 +66,28 @@ class Score:
         return cls(float(line["unsureness"]), features, disagreement, str(line["stamp"]))
 
 
+class Scores(dict[str, Score]):
+    """The scores of one version of a model by image, as they come.
+
+    Args:
+        identity: of the version.
+    """
+
+    def __init__(self, identity: str = "") -> None:
+        super().__init__()
+        self.identity = identity
+        self.log = ChangeLog()
+        """The images whose score is new."""
+
+    def put(self, image: str, score: Score | None) -> None:
+        """Take a score in the place of the one before; None where that counts no longer."""
+        if score is None:
+            self.pop(image, None)
+        else:
+            self[image] = score
+        self.log.add([image])
+
+
 class ScoreFile:
     """The scores of one model, one line an image, so that whoever is killed while scoring loses one image.
 
@@ -79,7 +102,7 @@ class ScoreFile:
     def __init__(self, studies: Path, model: str) -> None:
         self.folder, self.model = studies / FOLDER, model
         self._lock = threading.Lock()
-        self._read: tuple[object, str, dict[str, Score]] = (None, "", {})
+        self._read = _Read()
 
     def path(self, card: ModelCard) -> Path:
         """Where the scores of a version are."""
@@ -87,8 +110,12 @@ class ScoreFile:
 
     def scores(self, card: ModelCard) -> dict[str, Score]:
         """The scores of a version by image; of images that are gone or have been replaced, too."""
+        return dict(self.live(card))
+
+    def live(self, card: ModelCard) -> Scores:
+        """As :meth:`scores`, the same object as long as the version's file is the same: new scores come into it."""
         with self._lock:
-            return dict(self._scores(card))
+            return self._scores(card)
 
     def has_others(self, card: ModelCard) -> bool:
         """Whether there are scores of other versions."""
@@ -97,29 +124,35 @@ class ScoreFile:
     def add(self, card: ModelCard, image: str, score: Score) -> None:
         """Keep a score; what it says takes the place of what was known of that image."""
         with self._lock:
-            known = self._scores(card).get(image)
+            scores, path = self._scores(card), self.path(card)
+            known = scores.get(image)
             if known is not None and score.disagreement is None and known.stamp == score.stamp:
                 score = replace(score, disagreement=known.disagreement)
-            line, path = score.as_line(image), self.path(card)
-            if self._read[1] != _identity(card):
+            line = score.as_line(image).encode()
+            if scores.identity != _identity(card):
                 self.folder.mkdir(exist_ok=True)
                 self._forget_others(path)
-                write_atomic(path, json.dumps({"scores_of": _identity(card)}) + "\n" + line)
+                head = json.dumps({"scores_of": _identity(card)}).encode()
+                write_atomic(path, head + b"\n" + line)
                 return
             with path.open("rb+") as file:
                 file.seek(-1, os.SEEK_END)
                 torn = file.read(1) != b"\n"
-                file.write((f"\n{line}" if torn else line).encode())
-            self._read[2][image] = score
-            self._read = _key(path), self._read[1], self._read[2]
+                file.write(b"\n" + line if torn else line)
 
-    def _scores(self, card: ModelCard) -> dict[str, Score]:
-        key, identity, scores = self._read
-        now = _key(self.path(card))
-        if key != now or key is None:
-            identity, scores = _parsed(self.path(card))
-            self._read = now, identity, scores
-        return scores if identity == _identity(card) else {}
+    def _scores(self, card: ModelCard) -> Scores:
+        path = self.path(card)
+        try:
+            with path.open("rb") as file:
+                status = os.fstat(file.fileno())
+                if (self._read.path, self._read.file) != (path, status.st_ino) or status.st_size < self._read.end:
+                    self._read = _Read(path, status.st_ino)
+                if status.st_size > self._read.end:
+                    file.seek(self._read.end)
+                    self._read.take(file.read())
+        except OSError:
+            self._read = _Read()
+        return self._read.scores if self._read.scores.identity == _identity(card) else Scores()
 
     def _files(self) -> list[Path]:
         return list(self.folder.glob(f"{glob.escape(self.model)}.{'[0-9a-f]' * 12}.jsonl"))
@@ -132,30 +165,40 @@ class ScoreFile:
                     path.with_suffix(".lock").unlink(missing_ok=True)
 
 
-def _key(path: Path) -> object:
-    try:
-        stat = path.stat()
-    except FileNotFoundError:
-        return None
-    return str(path), stat.st_mtime_ns, stat.st_size, stat.st_ino
+class _Read:
+    """How far a file has been read.
+
+    Args:
+        path: of the file.
+        file: its inode.
+    """
+
+    def __init__(self, path: Path | None = None, file: int = 0) -> None:
+        self.path, self.file, self.end = path, file, 0
+        self.scores = Scores()
+
+    def take(self, content: bytes) -> None:
+        """Take the lines that have come; the last one may still be written."""
+        whole = content[: content.rfind(b"\n") + 1]
+        lines = whole.split(b"\n")[:-1]
+        if not self.end and lines:
+            self.scores = Scores(_identity_in(lines.pop(0)))
+        self.end += len(whole)
+        for line in lines:
+            try:
+                told = json.loads(line)
+                self.scores.put(str(told["image"]), Score.of(told))
+            except (ValueError, KeyError, TypeError):
+                logger.debug("A score was cut off in %s", self.path)
 
 
 def _identity(card: ModelCard) -> str:
     return f"{card.version} {card.created}"
 
 
-def _parsed(path: Path) -> tuple[str, dict[str, Score]]:
-    """Of which version the scores are, and they; a line that was cut off is left out."""
+def _identity_in(line: bytes) -> str:
+    """Of which version the scores of a file are; empty where it does not say."""
     try:
-        head, *lines = path.read_text(encoding="utf-8").splitlines()
-        identity = str(json.loads(head)["scores_of"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return "", {}
-    scores = {}
-    for line in lines:
-        try:
-            content = json.loads(line)
-            scores[str(content["image"])] = Score.of(content)
-        except (ValueError, KeyError, TypeError):
-            logger.debug("A score was cut off in %s", path)
-    return identity, scores
+        return str(json.loads(line)["scores_of"])
+    except (ValueError, KeyError, TypeError):
+        return ""

@@ -17,7 +17,7 @@ from lib.radiographs import RadiographHeader
 from monailabel_app.datastores import rules
 from monailabel_app.datastores.annotators import checked_name
 from monailabel_app.datastores.catalogue import Catalogue
-from monailabel_app.datastores.index import Study
+from monailabel_app.datastores.entries import Study
 from monailabel_app.datastores.readings import Shelf, reading_entry
 from monailabel_app.datastores.rules import FINAL
 from monailabel_app.errors import ClientError, NotFoundError, client_errors

@@ -13,9 +13,9 @@ from lib.landmarks import Landmarks, LandmarkSet
 from lib.radiographs import PixelSpacing, RadiographError, RadiographHeader, read_header
 from monailabel_app.datastores import rules
 from monailabel_app.datastores.annotators import annotator_of, is_of_a_data_set
-from monailabel_app.datastores.catalogue import file_of, image_entry, label_entry
 from monailabel_app.datastores.checksums import checksum_of
-from monailabel_app.datastores.index import Index, Study
+from monailabel_app.datastores.entries import Index, Study, image_entry, label_entry
+from monailabel_app.datastores.overview import file_of
 from monailabel_app.datastores.reading import StudiesReading
 from monailabel_app.datastores.readings import reading_entry
 from monailabel_app.datastores.rules import FINAL, LABEL_EXTENSIONS, TAGS
@@ -239,7 +239,6 @@ class StudiesFolder(StudiesReading):
         target = self.folder / file
         target.parent.mkdir(parents=True, exist_ok=True)
         copy_atomic(source, target)
-        self._catalogue.added(file)
         return self._checksums.note(target)
 
     def _write_label(

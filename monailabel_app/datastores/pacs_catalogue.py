@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,14 +12,15 @@ from pydicom import Dataset
 
 from lib.landmarks import LandmarkSet
 from monailabel_app.datastores import rules
-from monailabel_app.datastores.catalogue import Catalogue, file_of, image_entry
-from monailabel_app.datastores.index import Index, Study
+from monailabel_app.datastores.catalogue import Catalogue
+from monailabel_app.datastores.entries import Index, Study, image_entry
+from monailabel_app.datastores.overview import file_of
 from monailabel_app.datastores.pacs import Pacs, PacsRefusedError, Place
 from monailabel_app.datastores.pacs_images import ImageCache
 from monailabel_app.datastores.pacs_listing import Image, Lister, Listing, is_uid
 from monailabel_app.datastores.pacs_reports import ReportLabel, ReportReader
 from monailabel_app.datastores.readings import reading_entry
-from monailabel_app.datastores.rules import FINAL
+from monailabel_app.datastores.rules import FINAL, TAGS
 from monailabel_app.errors import NotFoundError, StudiesError
 
 logger = logging.getLogger(__name__)
@@ -60,9 +60,9 @@ class PacsCatalogue(Catalogue):
         self.fault = ""
         self._images = ImageCache(folder, max_bytes)
         self._lister = Lister(pacs, filters)
-        self._looking = threading.Lock()
         self._age_s = 0.0
         self._series: dict[str, list[str]] = {}
+        self._listed: frozenset[str] = frozenset()
         super().__init__(folder, landmark_sets)
 
     def refresh(self, *, wait: bool = False) -> None:
@@ -157,7 +157,11 @@ class PacsCatalogue(Catalogue):
         for uid, image in listing.images.items():
             series.setdefault(image.place.series, []).append(uid)
         self._series = series
-        self._files = frozenset(ImageCache.file(uid) for uid in listing.images)
+        self._listed = frozenset(ImageCache.file(uid) for uid in listing.images)
+        self._overview.list_begins()
+        self._overview.take_files(self._listed)
+        for tag in TAGS:
+            self._overview.take_names(tag, self._scan.labels(tag))
 
     def _note_listed(self, listing: Listing) -> None:
         def unnoted(index: Index) -> list[Image]:
@@ -244,8 +248,11 @@ class PacsCatalogue(Catalogue):
     def _rescan_s(self) -> float:
         return self._age_s
 
-    def _look_again(self) -> None:
-        """What the server has is known by its listing."""
+    def _look_soon(self) -> None:
+        self.refresh()
+
+    def _is_image_file(self, file: str) -> bool:
+        return file in self._listed  # what the server has is known by its listing
 
     def _image_file(self, image_id: str, study: Study) -> Path:
         image = _image(study)

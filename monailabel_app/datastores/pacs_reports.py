@@ -18,8 +18,7 @@ from lib.formats.structured_report import description_of, report_dataset
 from lib.landmarks import Landmarks, LandmarkSet
 from lib.version import VERSION
 from monailabel_app.datastores import rules
-from monailabel_app.datastores.catalogue import label_entry
-from monailabel_app.datastores.index import Entry
+from monailabel_app.datastores.entries import Entry, label_entry
 from monailabel_app.datastores.label_sets import LabelSets
 from monailabel_app.datastores.pacs import Pacs, Place
 from monailabel_app.datastores.pacs_listing import Lister

@@ -14,9 +14,10 @@ from lib.radiographs import Identity, PixelSpacing, RadiographHeader, read_ident
 from monailabel_app.datastores import rules
 from monailabel_app.datastores.annotations import Annotations
 from monailabel_app.datastores.archive import write_archive
-from monailabel_app.datastores.catalogue import Catalogue, file_of
+from monailabel_app.datastores.catalogue import Catalogue
 from monailabel_app.datastores.checksums import ImageChecksums, letters
-from monailabel_app.datastores.index import Study
+from monailabel_app.datastores.entries import Study
+from monailabel_app.datastores.overview import file_of
 from monailabel_app.datastores.readings import ANNOTATORS_FOLDER
 from monailabel_app.datastores.rules import FINAL, TAGS
 from monailabel_app.errors import NotFoundError, client_errors
@@ -57,7 +58,7 @@ class StudiesReading(Annotations):
 
     def list_images(self) -> list[str]:
         """The ids of all images, sorted."""
-        return sorted(self._catalogue.visible())
+        return self._catalogue.images()
 
     def get_labeled_images(self, label_tag: str | None = None, labels: list[str] | None = None) -> list[str]:  # noqa: ARG002
         """The ids of the images with a submitted label, sorted.
@@ -72,7 +73,8 @@ class StudiesReading(Annotations):
 
     def get_unlabeled_images(self, label_tag: str | None = None, labels: list[str] | None = None) -> list[str]:  # noqa: ARG002
         """The ids of the images without a submitted label, sorted."""
-        return sorted(self._catalogue.visible().keys() - self._catalogue.labelled(FINAL).keys())
+        labelled = self._catalogue.labelled(FINAL)
+        return [image_id for image_id in self._catalogue.images() if image_id not in labelled]
 
     def datalist(self, full_path: bool = True) -> list[dict[str, str]]:
         """``{"image": path, "label": path}`` of each submitted label, by image id; only files that are there."""
@@ -85,9 +87,9 @@ class StudiesReading(Annotations):
 
     def status(self) -> dict[str, Any]:
         """How many images there are, how many have a submitted label, and how many a label of each tag."""
-        tags = {tag: len(self._catalogue.labelled(tag)) for tag in TAGS}
+        total, tags = self._catalogue.counts()
         used = {tag: count for tag, count in tags.items() if count}
-        return {"total": len(self._catalogue.visible()), "completed": tags[FINAL], "label_tags": used}
+        return {"total": total, "completed": tags[FINAL], "label_tags": used}
 
     def json(self) -> dict[str, Any]:
         """The index in MONAI Label's layout, with the images and landmark labels that are there."""
@@ -148,11 +150,9 @@ class StudiesReading(Annotations):
         """What is noted about an image, scores included; unlike :meth:`get_image_info` it never reads the image."""
         return copy.deepcopy(self._catalogue.study(image_id).image.info)
 
-    def unlabeled_notes(self) -> tuple[int, Mapping[str, Mapping[str, Any]]]:
-        """How many images there are, and what is noted about each without a submitted label; not to be changed."""
-        visible = self._catalogue.visible()
-        labelled = self._catalogue.labelled(FINAL)
-        return len(visible), {image: study.image.info for image, study in visible.items() if image not in labelled}
+    def labelling(self, mark: int | None) -> tuple[int, bool, dict[str, tuple[bool, Mapping[str, Any]] | None]]:
+        """What is different from an earlier time: labels, notes and images; see :meth:`Catalogue.changes`."""
+        return self._catalogue.changes(mark)
 
     def identity(self, image_id: str) -> Identity:
         """Patient and study of an image: those noted, else those in its file's header.

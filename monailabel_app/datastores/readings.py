@@ -22,7 +22,7 @@ from monailabel_app.datastores.annotators import (
     name_of,
     noted_annotator,
 )
-from monailabel_app.datastores.index import Entry, Study
+from monailabel_app.datastores.entries import Entry, Study
 from monailabel_app.datastores.rules import LABEL_EXTENSIONS
 from monailabel_app.datastores.scan import LABELS_FOLDER
 

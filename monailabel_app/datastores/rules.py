@@ -53,7 +53,8 @@ def id_fault(text: object) -> str | None:
 def _text_fault(text: str) -> str | None:
     if len(text.encode("utf-8", "replace")) > MAX_ID_BYTES:
         return f"it is longer than {MAX_ID_BYTES} bytes"
-    if any(unicodedata.category(letter)[0] == "C" or letter in "\u2028\u2029" for letter in text):
+    plain = text.isascii() and text.isprintable()
+    if not plain and any(unicodedata.category(letter)[0] == "C" or letter in "\u2028\u2029" for letter in text):
         return "it has invisible or control characters"
     if _FORBIDDEN.intersection(text):
         return "it has one of the characters " + " ".join(sorted(_FORBIDDEN))

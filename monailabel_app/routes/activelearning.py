@@ -13,6 +13,7 @@ from monailabel.endpoints.user.auth import RBAC, User
 
 from lib.activelearning import DESCRIPTIONS, Decision, DecisionError, Verdict, Worklist
 from lib.checkpoints import ModelFileError
+from monailabel_app.datastores.rules import FINAL
 from monailabel_app.errors import BusyError, ClientError, NotFoundError
 
 router = APIRouter(prefix="/activelearning", tags=["ActiveLearning"])
@@ -65,8 +66,7 @@ def queue(
         raise ClientError(f"'count' is a number from 1 to {MOST}.")
     chosen = app.checked_strategy(strategy)
     asked = {"strategy": chosen, "seed": seed, **({} if model is None else {"model": model})}
-    studies = app.datastore()
-    found = app._strategies[chosen].queue(asked, studies, Worklist.of(studies), count)
+    found = app._strategies[chosen].queue(asked, Worklist.of(app.datastore()), count)
     return {"strategy": chosen, "images": found}
 
 
@@ -107,10 +107,12 @@ def next_sample(request: Request, strategy: str, user: Person, params: dict[str,
     studies = app.datastore()
     with _handing_out:
         for _ in range(ATTEMPTS):
-            _, before = studies.unlabeled_notes()
-            found = app.next_sample({**given, "strategy": strategy})
-            if "id" not in found:
-                return dict(found)
+            worklist = Worklist.of(studies)
+            with worklist.lock:
+                found = app.next_sample({**given, "strategy": strategy})
+                if "id" not in found:
+                    return dict(found)
+                before = worklist.notes(found["id"])
             if hand_out(studies, found["id"], before, strategy, _who(user, given) or user.username):
                 break
         else:
@@ -118,19 +120,21 @@ def next_sample(request: Request, strategy: str, user: Person, params: dict[str,
     return {**studies.get_image_info(found["id"]), **found}
 
 
-def hand_out(studies: Any, image: str, before: Mapping[str, Mapping[str, Any]], strategy: str, who: str) -> bool:
+def hand_out(studies: Any, image: str, before: Mapping[str, Any], strategy: str, who: str) -> bool:
     """Note that somebody works on an image; False where it has been handed out, set aside, labelled or removed since.
 
     Args:
         studies: the datastore.
         image: which.
-        before: what was noted about images when this one was chosen.
+        before: what was noted about it when it was chosen.
         strategy: that has chosen it.
         who: asked for it.
     """
     with studies.transaction():
-        now = studies.unlabeled_notes()[1].get(image)
-        if now is None or any(now.get(key) != before.get(image, {}).get(key) for key in ("strategy", "decision")):
+        if not studies.has_image(image) or studies.get_label_by_image_id(image, FINAL):
+            return False
+        now = studies.notes(image)
+        if any(now.get(key) != before.get(key) for key in ("strategy", "decision")):
             return False
         handed = now.get("strategy")
         studies.note(image, strategy={**(handed if isinstance(handed, dict) else {}), strategy: _entry(who)})

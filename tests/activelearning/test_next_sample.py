@@ -106,7 +106,7 @@ def test_seeds_draw_differently(studies):
 
 def test_a_queue_hands_nothing_out(studies):
     chosen, images = strategy("first", studies), studies.list_images()
-    queue = chosen.queue({}, studies, Worklist.of(studies), 3)
+    queue = chosen.queue({}, Worklist.of(studies), 3)
     assert [item["id"] for item in queue] == images[:3]
     assert chosen({}, studies)["id"] == images[0]
 
@@ -157,23 +157,22 @@ def test_it_says_why_the_order_is_random(name, studies):
 def test_two_servers_of_one_folder_hand_out_two_radiographs(studies):
     other = StudiesFolder(studies.folder, {"farnet_demo": LandmarkSet.load("cephalometric_19")})
     chooses = strategy("first", studies)
-    _, before = studies.unlabeled_notes()
     image = chooses({}, studies)["id"]
-    assert hand_out(other, chooses({}, other)["id"], other.unlabeled_notes()[1], "first", "quicker")
+    before = studies.notes(image)
+    assert hand_out(other, chooses({}, other)["id"], other.notes(image), "first", "quicker")
     assert not hand_out(studies, image, before, "first", "slower")
-    _, before = studies.unlabeled_notes()
     again = chooses({}, studies)["id"]
     assert again != image
-    assert hand_out(studies, again, before, "first", "slower")
+    assert hand_out(studies, again, studies.notes(again), "first", "slower")
     assert studies.notes(image)["strategy"]["first"]["client_id"] == "quicker"
-    assert hand_out(other, again, other.unlabeled_notes()[1], "random", "both strategies stay")
+    assert hand_out(other, again, other.notes(again), "random", "both strategies stay")
     assert set(studies.notes(again)["strategy"]) == {"first", "random"}
 
 
 @pytest.mark.parametrize("what", ["rejected", "labelled", "removed"])
 def test_what_has_changed_meanwhile_is_not_handed_out(studies, what):
     image, other = studies.list_images()[0], studies.list_images()[-1]
-    _, before = studies.unlabeled_notes()
+    before = studies.notes(image)
     if what == "rejected":
         set_aside(studies, image, "reject")
     elif what == "labelled":

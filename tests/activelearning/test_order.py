@@ -46,6 +46,27 @@ def test_the_order_of_the_candidates_does_not_matter(name):
     assert one == other
 
 
+@pytest.mark.parametrize("name", ["hybrid", "diversity"])
+def test_of_many_candidates_those_drawn_first_stand_for_all(name, monkeypatch):
+    monkeypatch.setattr("lib.activelearning.order.MOST", 10)
+    candidates = made()
+    drawn, order = ORDERS["random"](candidates, 1, 40), ORDERS[name](candidates, 1, 40)
+    assert order[10:].tolist() == drawn[10:].tolist()
+    part = Candidates(
+        [candidates.images[index] for index in drawn[:10]],
+        candidates.unsureness[drawn[:10]],
+        candidates.features[drawn[:10]],
+        candidates.labelled,
+    )
+    assert order[:10].tolist() == drawn[:10][ORDERS[name](part, 1, 10)].tolist()
+    turned = Candidates(
+        candidates.images[::-1], candidates.unsureness[::-1], candidates.features[::-1], candidates.labelled
+    )
+    assert [turned.images[index] for index in ORDERS[name](turned, 1, 12)] == [
+        candidates.images[index] for index in order[:12]
+    ]
+
+
 def test_first_goes_by_name():
     candidates = made()
     assert [candidates.images[i] for i in ORDERS["first"](candidates, 0, 3)] == ["image 000", "image 001", "image 002"]

@@ -103,6 +103,25 @@ def test_an_image_that_has_been_replaced_is_looked_at_again(tmp_path, studies):
     assert after[other] is not None
 
 
+def test_scores_of_another_process_come_in_without_reading_all_again(tmp_path, monkeypatch):
+    card = tiny_config(tmp_path).card()
+    file, other = ScoreFile(tmp_path, "m"), ScoreFile(tmp_path, "m")
+    for image in ("a", "b"):
+        other.add(card, image, Score(1.0, np.zeros(2, np.float32)))
+    live = file.live(card)
+    other.live(card)
+    mark, _ = live.log.since(None)
+    read = []
+    parse = Score.of
+    monkeypatch.setattr(Score, "of", lambda line: (read.append(line["image"]), parse(line))[1])
+    other.add(card, "c", Score(2.0, np.zeros(2, np.float32)))
+    assert file.live(card) is live
+    assert (list(live), live["c"].unsureness, live.log.since(mark)[1]) == (["a", "b", "c"], 2.0, {"c"})
+    assert read == ["c"]
+    shutil.rmtree(file.folder)
+    assert file.live(card) == {}
+
+
 @pytest.mark.parametrize("cut", [1, 10, 60])
 def test_what_a_kill_has_cut_off_costs_one_score(tmp_path, cut):
     card = tiny_config(tmp_path).card()
@@ -144,6 +163,23 @@ def test_of_an_archive_a_fair_part(tmp_path, studies):
     assert len(looked) == 3  # two unlabelled ones, and the one with a label
     assert looked[-1] == studies.list_images()[3]
     assert (scoring.progress(studies).done, scoring.progress(studies).total) == (3, 3)
+
+
+def test_of_many_scores_a_part_is_looked_up_at_a_time_and_whatever_is_handed_out(tmp_path, studies, monkeypatch):
+    _, scoring = made(tmp_path, studies)
+    list(scoring.run(studies, "cpu"))
+    monkeypatch.setattr("lib.activelearning.scoring.LOOKED_UP", 1)
+    one, other, *_ = studies.list_images()
+    shutil.copyfile(studies.get_image_uri(other), studies.get_image_uri(one))
+    assert scoring.known(studies).drop_stale([other]) is False
+    assert scoring.known(studies).drop_stale([one, other])
+    assert one not in scoring.known(studies).scores
+    list(scoring.run(studies, "cpu"))
+    assert one in scoring.known(studies).scores
+    shutil.copyfile(studies.get_image_uri(studies.list_images()[3]), studies.get_image_uri(one))
+    for _ in range(6):  # each is looked up in turn
+        known = scoring.known(studies)
+    assert known.scores.keys() == set(studies.list_images()) - {one}
 
 
 def test_it_goes_on_where_it_was_ended(tmp_path, studies):

@@ -56,7 +56,7 @@ def test_a_bad_label_is_told_once_left_alone_and_read_again_when_it_changes(
     bad = drop(studies, "a.mrk.json", label_text(Sella=(WIDTH + 5, 1)))
     store = StudiesFolder(studies, SETS)
     with monkeypatch.context() as patch:
-        patch.setattr("monailabel_app.datastores.catalogue.read_header", None)  # the next looks do not read it again
+        patch.setattr("monailabel_app.datastores.looking.read_header", None)  # the next looks do not read it again
         store.refresh()
         store.refresh()
     (record,) = caplog.records

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from monailabel_app.datastores import index as index_module
-from monailabel_app.datastores.index import Entry, Index, IndexFile, Study
+from monailabel_app.datastores.entries import Entry, Index, Study
+from monailabel_app.datastores.index import IndexFile
 from monailabel_app.errors import BusyError
 
 

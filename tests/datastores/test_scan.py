@@ -111,7 +111,7 @@ def test_a_name_that_cannot_be_an_id_is_told_once(studies: Path, caplog: pytest.
 def test_a_file_dropped_later_is_found_without_a_watcher(
     store: StudiesFolder, studies: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("monailabel_app.datastores.catalogue.RESCAN_S", 0.0)
+    monkeypatch.setattr("monailabel_app.datastores.looking.RESCAN_S", 0.0)
     assert store.list_images() == []
     write_image(studies / "new.png")
     assert store.list_images() == ["new"]
