@@ -30,6 +30,7 @@ from monailabel_app.datastores.rules import ORIGINAL, checked_tag
 from monailabel_app.errors import ClientError, NotFoundError, client_errors
 from monailabel_app.routes import install_routes
 from monailabel_app.scoring import BackgroundScoring
+from monailabel_app.warming import Warming
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +43,8 @@ class FARNetApp(MONAILabelApp):
         studies: folder of radiographs, or address of a DICOMweb server.
         conf: see :func:`~lib.configs.choose_models`; ``models`` is needed.
     """
+
+    warming: Warming | None = None  # in a server only
 
     def __init__(self, app_dir: str, studies: str, conf: dict[str, str]) -> None:
         keep_freed_memory()
@@ -87,6 +90,9 @@ class FARNetApp(MONAILabelApp):
         """Called by the server only: put our routes in front of upstream's."""
         super().on_init_complete()
         install_routes(self)
+        self.warming = Warming(self._infers)
+        self.warming.begin()
+        self.background.get_ready()
         for config in self.configs.values():
             for record in note_interrupted(config.runs):
                 last = unfinished_run(config.runs)
@@ -96,6 +102,8 @@ class FARNetApp(MONAILabelApp):
     def info(self) -> dict[str, Any]:
         """What `/info/` tells; of the trainings the last first, since Slicer's progress bar shows the first one."""
         self.background.renew()  # viewers ask for this when a training has ended
+        if self.warming is not None:
+            self.warming.begin()
         told: dict[str, Any] = super().info()
         started = {name: stats.get("start_ts", 0) for name, stats in told["train_stats"].items()}
         last_first = sorted(started, key=lambda name: -started[name])
@@ -153,11 +161,16 @@ class FARNetApp(MONAILabelApp):
                 raise NotFoundError(f"There is no image '{image}' in the studies.")
         try:
             with client_errors():
-                if upload is None and asked.get("pixel_spacing") is None:
-                    asked["pixel_spacing"] = studies.pixel_spacing(asked["image"]).as_dict()
+                if upload is None and asked.get("pixel_spacing") is None and self._is_spacing_noted(studies, image):
+                    asked["pixel_spacing"] = studies.pixel_spacing(image).as_dict()
                 return self._run(asked, studies, is_file=upload is not None)
         except (InferError, ModelFileError) as error:
             raise ClientError(str(error)) from error
+
+    @staticmethod
+    def _is_spacing_noted(studies: Any, image: Any) -> bool:
+        """Whether a user has said how large its pixels are; what its file says is read along with them."""
+        return studies.notes(image).get("pixel_spacing") is not None
 
     def _run(self, asked: dict[str, Any], studies: Any, *, is_file: bool) -> dict[str, Any]:
         task = self._infers[asked["model"]]

@@ -47,6 +47,7 @@ class BatchPrediction(BatchInferTask):
         results: dict[str, Any] = {}
         for image in tqdm(images, desc="predicting", unit="image"):
             single = {"model": request.get("model"), "image": image, "save_label": True, "label_tag": tag}
+            single["remember"] = False  # the answers that people have asked for last are kept instead
             if "device" in request:
                 single["device"] = request["device"]
             try:

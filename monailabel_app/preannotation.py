@@ -33,7 +33,8 @@ def store_prediction(studies: Any, task: LandmarkInferTask, image: str, device: 
     """
     with client_errors():
         spacing = studies.pixel_spacing(image).as_dict()
-        path, params = task({"image": studies.get_image_uri(image), "device": device, "pixel_spacing": spacing})
+        request = {"image": studies.get_image_uri(image), "device": device, "pixel_spacing": spacing, "remember": False}
+        path, params = task(request)
         assert path is not None  # noqa: S101 - for the type checker: it has a writer
         try:
             info = {"model": task.name, "version": params["version"], "params": params}

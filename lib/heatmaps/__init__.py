@@ -2,6 +2,7 @@
 
 from lib.heatmaps.codec import Decoder, HeatmapCodec
 from lib.heatmaps.evidence import Evidence, examine
+from lib.heatmaps.fine import FineMaps
 from lib.heatmaps.joint import JointChoice
 
-__all__ = ["Decoder", "Evidence", "HeatmapCodec", "JointChoice", "examine"]
+__all__ = ["Decoder", "Evidence", "FineMaps", "HeatmapCodec", "JointChoice", "examine"]

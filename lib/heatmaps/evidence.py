@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from lib.heatmaps.codec import HeatmapCodec
-from lib.heatmaps.window import highest_near
+from lib.heatmaps.fine import CELLS_A_SIGMA, FineMaps
+from lib.heatmaps.window import highest_near, window_cells
 
-_CELLS_A_SIGMA = 2.5
+_CELLS_A_SIGMA = CELLS_A_SIGMA[0]
 """Maps are looked at with about so many cells a sigma: finer ones tell the same and take longer."""
 _RIVAL_SIGMAS = 3.0
 """A second summit is one farther than this from the first."""
@@ -57,11 +57,11 @@ class Evidence:
 
 
 @torch.no_grad()
-def examine(fine: Tensor, coarse: Tensor, codec: HeatmapCodec, points: Tensor | None = None) -> Evidence:
+def examine(fine: Tensor | FineMaps, coarse: Tensor, codec: HeatmapCodec, points: Tensor | None = None) -> Evidence:
     """Look at the heat maps of one image.
 
     Args:
-        fine: (N, h, w).
+        fine: (N, h, w); :class:`~lib.heatmaps.FineMaps` of the same codec where others have looked at them already.
         coarse: (N, h / 2, w / 2), whose cells cover twice as many pixels.
         codec: of the fine maps.
         points: (N, 2) the landmarks, where they were not chosen by the highest summits, which the codec decodes.
@@ -69,17 +69,17 @@ def examine(fine: Tensor, coarse: Tensor, codec: HeatmapCodec, points: Tensor | 
     Raises:
         ValueError: maps of another shape.
     """
-    if fine.ndim != 3 or coarse.ndim != 3 or len(fine) != len(coarse):
-        raise ValueError(f"Expected maps of shape (N, h, w), got {tuple(fine.shape)} and {tuple(coarse.shape)}.")
+    shape = fine.values.shape if isinstance(fine, FineMaps) else fine.shape
+    if len(shape) != 3 or coarse.ndim != 3 or shape[0] != len(coarse):
+        raise ValueError(f"Expected maps of shape (N, h, w), got {tuple(shape)} and {tuple(coarse.shape)}.")
+    fine = fine if isinstance(fine, FineMaps) else FineMaps(fine, codec)
     other, _ = codec.with_stride(2 * codec.stride).decode(coarse)
-    step = max(1, int(codec.sigma / _CELLS_A_SIGMA))
-    maps = functional.avg_pool2d(fine.float()[None], step, ceil_mode=True, count_include_pad=False)[0]
-    reduced = HeatmapCodec(sigma=codec.sigma / step, stride=codec.stride * step)
+    maps, reduced = fine.means(_CELLS_A_SIGMA)
     if points is None:
-        points, peak = codec.decode(fine)
+        points, peak = fine.decoded
         summit = maps.flatten(1).amax(dim=1)
     else:
-        peak = highest_near(fine, codec.to_cells(points), codec.sigma).float().clamp(0.0, 1.0)
+        peak = highest_near(fine.values, codec.to_cells(points), codec.sigma).clamp(0.0, 1.0)
         summit = highest_near(maps, reduced.to_cells(points), reduced.sigma)
     relative = maps / summit.clamp_min(1e-6)[:, None, None]
     above = (relative > 0.5).float()
@@ -100,27 +100,24 @@ def examine(fine: Tensor, coarse: Tensor, codec: HeatmapCodec, points: Tensor | 
 
 def _rival(relative: Tensor, cells: Tensor, radius: float) -> Tensor:
     """(M,) the highest value farther than ``radius`` from the summit; 0 where nothing is."""
-    rows, columns = _axes(relative)
-    away = (columns - cells[:, 0, None, None]) ** 2 + (rows - cells[:, 1, None, None]) ** 2 > radius**2
-    return torch.where(away, relative, 0.0).flatten(1).amax(dim=1).clamp(0.0, _HIGHEST_RIVAL)
+    width = relative.shape[2]
+    columns, rows = window_cells(relative, cells.round(), math.ceil(radius) + 1)
+    x, y = (columns - cells[:, :1])[:, None], (rows - cells[:, 1:])[:, :, None]
+    index = (rows[:, :, None] * width + columns[:, None]).flatten(1)
+    values = relative.flatten(1)
+    kept = torch.where((x**2 + y**2 > radius**2).flatten(1), values.gather(1, index), 0.0)
+    return values.scatter(1, index, kept).amax(dim=1).clamp(0.0, _HIGHEST_RIVAL)
 
 
 def _moments(weights: Tensor) -> tuple[Tensor, Tensor]:
     """Centre (M, 2) and covariance (M, 2, 2) of (M, h, w) weights, in cells, x first; a twelfth is a cell's own."""
-    rows, columns = _axes(weights)
-    total = weights.sum(dim=(1, 2)).clamp_min(1e-9)
-
-    def mean(values: Tensor) -> Tensor:
-        return (weights * values).sum(dim=(1, 2)) / total
-
-    x, y = mean(columns), mean(rows)
-    across, down = columns - x[:, None, None], rows - y[:, None, None]
-    xx, yy, xy = mean(across**2) + 1 / 12, mean(down**2) + 1 / 12, mean(across * down)
+    rows, columns = (torch.arange(side, device=weights.device, dtype=weights.dtype) for side in weights.shape[1:])
+    along_x, along_y = weights.sum(dim=1), weights.sum(dim=2)
+    total = along_x.sum(dim=1, keepdim=True).clamp_min(1e-9)
+    x, y = ((along * axis).sum(dim=1, keepdim=True) / total for along, axis in ((along_x, columns), (along_y, rows)))
+    across, down = columns - x, rows - y
+    xx = (along_x * across**2).sum(dim=1) / total[:, 0] + 1 / 12
+    yy = (along_y * down**2).sum(dim=1) / total[:, 0] + 1 / 12
+    xy = (down[:, None] @ weights @ across[:, :, None])[:, 0, 0] / total[:, 0]
     covariance = torch.stack([xx, xy, xy, yy], dim=-1).reshape(-1, 2, 2)
-    return torch.stack([x, y], dim=-1), covariance
-
-
-def _axes(maps: Tensor) -> tuple[Tensor, Tensor]:
-    rows = torch.arange(maps.shape[1], device=maps.device, dtype=maps.dtype)
-    columns = torch.arange(maps.shape[2], device=maps.device, dtype=maps.dtype)
-    return rows[:, None], columns[None, :]
+    return torch.cat([x, y], dim=-1), covariance

@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from lib.heatmaps.codec import HeatmapCodec
+from lib.heatmaps.fine import CELLS_A_SIGMA, FineMaps
 from lib.heatmaps.window import highest_near, windows
 
 FloatArray = npt.NDArray[np.float64]
@@ -68,7 +69,7 @@ class JointChoice:
     """The landmarks of one image, at first each by itself, then chosen together.
 
     Args:
-        maps: (N, h, w) fine heat maps.
+        maps: (N, h, w) fine heat maps; :class:`~lib.heatmaps.FineMaps` of the same codec where others look at them too.
         codec: of the maps.
 
     Attributes:
@@ -76,13 +77,13 @@ class JointChoice:
         points: the same but where another place is chosen.
     """
 
-    def __init__(self, maps: Tensor, codec: HeatmapCodec) -> None:
-        self.maps, self.codec = maps.detach().float(), codec
-        self.alone, _ = codec.decode(self.maps)
+    def __init__(self, maps: Tensor | FineMaps, codec: HeatmapCodec) -> None:
+        fine = maps if isinstance(maps, FineMaps) else FineMaps(maps, codec)
+        self.maps, self.codec = fine.values, codec
+        self.alone, _ = fine.decoded
         self.points = self.alone.clone()
-        step = max(1, int(codec.sigma))  # a grid of one cell a sigma: finer ones choose the same and take longer
-        self._grid = codec.with_stride(codec.stride * step)
-        reduced = functional.avg_pool2d(self.maps[None], step, ceil_mode=True, count_include_pad=False)[0]
+        # a grid of one cell a sigma: finer ones choose the same and take longer
+        reduced, self._grid = fine.means(CELLS_A_SIGMA[1])
         self._likely: Maps = reduced.clamp_min(0.0).cpu().numpy() + _ANYWHERE
 
     def choose_by(self, tree: Neighbours) -> None:
@@ -111,7 +112,7 @@ class JointChoice:
         A mirrored one, for example: where its maps are clear they are to be believed, and what is wrong to be seen.
         """
         there = highest_near(self.maps, self.codec.to_cells(self.points), self.codec.sigma)
-        summit = self.maps.flatten(1).amax(dim=1)
+        summit = highest_near(self.maps, self.codec.to_cells(self.alone), self.codec.sigma)
         return bool(((summit > _LOWEST) & (there < 0.5 * summit)).float().mean() > _MOST_AGAINST)
 
     def _move(self, among: IndexArray, beliefs: Maps) -> None:
@@ -122,7 +123,9 @@ class JointChoice:
         places = places.minimum(self.codec.to_pixels(places.new_tensor([width - 1, height - 1])))
         same = _SAME_SIGMAS * self.codec.sigma * self.codec.stride
         other = (self.points[index] - places).norm(dim=1) > same
-        self.points[index[other]] = _decode_near(self.maps[index[other]], places[other], same, self.codec)
+        if not other.any():
+            return
+        self.points[index[other]] = _decode_near(self.maps, index[other], places[other], same, self.codec)
 
 
 def _beliefs(maps: Maps, tree: Neighbours, stride: int) -> Maps:
@@ -174,12 +177,12 @@ def _summits(maps: Tensor) -> Tensor:
     return peaks + moments / around.sum(dim=(1, 2))[:, None]
 
 
-def _decode_near(maps: Tensor, places: Tensor, radius: float, codec: HeatmapCodec) -> Tensor:
-    """(M, 2) the summit of each map near a place, of (M, 2); the place itself where the map has none there."""
+def _decode_near(maps: Tensor, among: Tensor, places: Tensor, radius: float, codec: HeatmapCodec) -> Tensor:
+    """(M, 2) the summit of maps, of (M,) indices, near a place, of (M, 2); the place itself where there is none."""
     cells = codec.to_cells(places)
     corner = cells.round().long()
     half = int(radius / codec.stride) + 2
-    around = windows(maps, corner, half)
+    around = windows(maps, corner, half, among)
     steps = torch.arange(-half, half + 1, device=maps.device)
     x, y = (steps - (cells - corner)[:, :, None]).unbind(dim=1)
     inside = x[:, None] ** 2 + y[:, :, None] ** 2 <= (radius / codec.stride) ** 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -133,12 +134,8 @@ class LandmarkSet(_Strict):
             raise LandmarkSetError(
                 f"No landmark set '{text}': give one of {', '.join(cls.shipped())} or the path of a YAML file."
             )
-        try:
-            content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            where = " ".join(str(error).split())
-            raise LandmarkSetError(f"Landmark set {path.name} is not readable as YAML: {where}") from error
-        return cls.parse(content, source=path.name)
+        status = path.stat()
+        return _loaded(path, (status.st_ino, status.st_mtime_ns, status.st_ctime_ns, status.st_size))
 
     @classmethod
     def parse(cls, content: object, source: str) -> LandmarkSet:
@@ -175,6 +172,17 @@ class LandmarkSet(_Strict):
         if not self.mirror:
             return None
         return tuple(self.index(landmark.partner or landmark.name) for landmark in self.landmarks)
+
+
+@lru_cache(maxsize=16)
+def _loaded(path: Path, stamp: tuple[int, ...]) -> LandmarkSet:  # noqa: ARG001 - a file that has changed is read again
+    """A set is read once: YAML takes a tenth of a second, and what comes of it cannot be changed."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        where = " ".join(str(error).split())
+        raise LandmarkSetError(f"Landmark set {path.name} is not readable as YAML: {where}") from error
+    return LandmarkSet.parse(content, source=path.name)
 
 
 def _refuse_duplicates(what: str, values: list[str]) -> None:

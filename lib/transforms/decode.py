@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lib.heatmaps import Evidence, HeatmapCodec, JointChoice, examine
+from lib.heatmaps import Evidence, FineMaps, HeatmapCodec, JointChoice, examine
 from lib.shapes import ShapeModel
 from lib.transforms.geometry import rescale_points
 
@@ -39,16 +39,7 @@ class MapDecoder:
         """
         if self.shape is None:
             return self.codec.decode(maps)[0]
-        choice = JointChoice(maps, self.codec)
-        sizes = (maps.shape[1], maps.shape[2]), file_size
-        ratio = np.array([sizes[0][1] / file_size[1], sizes[0][0] / file_size[0]])
-        tree = self.shape.relations(rescale_points(choice.points.double().cpu(), *sizes).numpy())
-        if tree is not None:
-            choice.choose_by(tree.moved(np.diag(ratio)))
-            places, spread = self.shape.expected(rescale_points(choice.points.double().cpu(), *sizes).numpy())
-            expected = rescale_points(torch.from_numpy(places), *sizes[::-1]).numpy()
-            choice.choose_as_expected(expected, spread[:, None] * ratio)
-        return choice.alone if choice.is_against_maps() else choice.points
+        return self._together(self.shape, FineMaps(maps, self.codec), file_size)
 
     def examine(self, fine: Tensor, coarse: Tensor, file_size: tuple[int, int]) -> Evidence:
         """The landmarks of one image, and what its maps tell of them.
@@ -58,5 +49,18 @@ class MapDecoder:
             coarse: (N, h / 2, w / 2).
             file_size: ``(height, width)`` of its file.
         """
-        points = None if self.shape is None else self.decode(fine, file_size)
-        return examine(fine, coarse, self.codec, points)
+        maps = FineMaps(fine, self.codec)
+        points = None if self.shape is None else self._together(self.shape, maps, file_size)
+        return examine(maps, coarse, self.codec, points)
+
+    def _together(self, shape: ShapeModel, maps: FineMaps, file_size: tuple[int, int]) -> Tensor:
+        choice = JointChoice(maps, self.codec)
+        sizes = (maps.values.shape[1], maps.values.shape[2]), file_size
+        ratio = np.array([sizes[0][1] / file_size[1], sizes[0][0] / file_size[0]])
+        tree = shape.relations(rescale_points(choice.points.double().cpu(), *sizes).numpy())
+        if tree is not None:
+            choice.choose_by(tree.moved(np.diag(ratio)))
+            places, spread = shape.expected(rescale_points(choice.points.double().cpu(), *sizes).numpy())
+            expected = rescale_points(torch.from_numpy(places), *sizes[::-1]).numpy()
+            choice.choose_as_expected(expected, spread[:, None] * ratio)
+        return choice.alone if choice.is_against_maps() else choice.points

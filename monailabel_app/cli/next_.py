@@ -54,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
             print(f"{error} Until then the order is random.")
     worklist = Worklist.of(studies)
     asked = {"strategy": options.strategy, "seed": options.seed}
-    found = NextSample(options.strategy, lambda _: known).queue(asked, studies, worklist, options.count)
+    found = NextSample(options.strategy, lambda _: known).queue(asked, worklist, options.count)
     for item in found:
         print(item["id"])
     print(found[0]["why"] if found else worklist.end())

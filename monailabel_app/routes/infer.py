@@ -49,7 +49,8 @@ def infer(
         raise ClientError("Landmarks are no segmentation: ask for output=json or output=image.")
     with tempfile.TemporaryDirectory(prefix="farnet-upload-") as folder:
         if file is not None:
-            asked["upload"] = _received(file, Path(folder))
+            # its place is its own: nobody will ask for that file again
+            asked |= {"upload": _received(file, Path(folder)), "remember": False}
         elif session_id:
             asked["upload"] = _session_image(app, session_id)
         elif not image:

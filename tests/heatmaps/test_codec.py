@@ -143,3 +143,13 @@ def test_wrong_shapes():
         HeatmapCodec().encode(torch.rand(3), (10, 10))
     with pytest.raises(ValueError, match="heat maps of shape"):
         HeatmapCodec().decode(torch.rand(3, 3))
+
+
+@pytest.mark.parametrize("shape", [(19,), (2, 19), (2, 3, 4)])
+def test_targets_in_another_layout_are_the_same(shape):
+    points = torch.rand(*shape, 2) * 60
+    points[..., 0, :] = torch.nan
+    codec = HeatmapCodec(3.0, stride=2)
+    plain, laid = codec.encode(points, (96, 64)), codec.encode(points, (96, 64), channels_last=True)
+    assert torch.equal(laid, plain)
+    assert laid.stride(-3) == 1

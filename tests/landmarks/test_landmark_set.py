@@ -169,3 +169,13 @@ def test_bad_yaml(tmp_path, text):
 
 def test_every_refusal_is_one_line(content):
     assert "\n" not in refusal(content | {"landmarks": "Femur", "colour": "red", "input_size": None})
+
+
+def test_a_file_is_read_once_until_it_changes(tmp_path, content, monkeypatch):
+    path = tmp_path / "knee.yaml"
+    reads, read = [], yaml.safe_load
+    monkeypatch.setattr(yaml, "safe_load", lambda text: (reads.append(1), read(text))[1])
+    for title in ("Knee", "Hips"):  # of the same length
+        path.write_text(yaml.safe_dump({**content, "title": title}))
+        assert [LandmarkSet.load(path).title for _ in range(2)] == [title] * 2
+    assert len(reads) == 2
