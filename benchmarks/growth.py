@@ -105,7 +105,7 @@ def _in_batches(options: argparse.Namespace, device: torch.device) -> list[dict[
 
 
 def _served(network: FARNet, size: tuple[int, int], options: argparse.Namespace, device: torch.device) -> Any:
-    served = for_serving(network.to(device), device, size, half=options.half)
+    served = for_serving(network.to(device), device, size, half=options.half, compiled=False)
     if isinstance(served, Recorded) and options.compile:
         served.use_compiled()
     return served

@@ -45,7 +45,7 @@ def main() -> int:
 def measured(pair: Pair, options: argparse.Namespace, device: torch.device) -> dict[str, Any]:
     """All figures by name."""
     size = (int(pair.images.shape[-2]), int(pair.images.shape[-1]))
-    served = for_serving(pair.ours, device, size, half=options.half)
+    served = for_serving(pair.ours, device, size, half=options.half, compiled=False)
     if isinstance(served, Recorded) and options.compile:
         served.use_compiled()
     image = pair.images[:1]

@@ -63,7 +63,9 @@ def of_this_process(options: argparse.Namespace) -> dict[str, float]:
         image = torch.rand(1, 3, *options.size, device=device)
         details = network
     else:
-        served = for_serving(FARNet(image_kernel=1, white=255.0).eval(), device, options.size, half=options.half)
+        served = for_serving(
+            FARNet(image_kernel=1, white=255.0).eval(), device, options.size, half=options.half, compiled=False
+        )
         image = torch.rand(1, 1, *options.size, device=device)
         details = served.details  # type: ignore[assignment]
     gc.collect()

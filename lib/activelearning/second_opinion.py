@@ -10,9 +10,9 @@ import torch
 from monai.transforms import Compose
 from torch import Tensor
 
-from lib.checkpoints import ModelFileError, ModelVersions, Trained, VersionError
+from lib.checkpoints import ModelFileError, ModelVersions, Trained, VersionError, load_trained
 from lib.infers import LandmarkInferTask, Prediction
-from lib.networks import FARNet, channels_last, choose_device
+from lib.networks import FARNet, choose_device, for_serving
 from lib.transforms import FitToInputd, LoadRadiographd, MapDecoder, points_of_views, rescale_points
 
 logger = logging.getLogger(__name__)
@@ -71,13 +71,12 @@ class SecondOpinion:
         except (VersionError, ModelFileError) as error:
             logger.warning("No second opinion of version %s: %s", name, error)
             return None
-        fused = trained.network.fused().to(torch.device(device))
-        if trained.card.landmark_set.names != self.task.landmark_set.names or self._is_in_use(fused, device):
+        if trained.card.landmark_set.names != self.task.landmark_set.names or self._is_in_use(trained.network):
             return None
-        channels_last(fused)
-        return replace(trained, network=fused)
+        network = for_serving(trained.network, torch.device(device), trained.card.input_size, compiled=False)
+        return replace(trained, network=network)  # type: ignore[arg-type]
 
-    def _is_in_use(self, network: FARNet, device: str) -> bool:
+    def _is_in_use(self, network: FARNet) -> bool:
         """Whether these are the very weights in use: a calibration has made another version of them."""
-        mine, others = network.state_dict(), self.task.in_use(device).network.state_dict()
+        mine, others = network.state_dict(), load_trained(self.task.get_path()).network.state_dict()
         return mine.keys() == others.keys() and all(torch.equal(mine[key], others[key]) for key in mine)

@@ -115,9 +115,9 @@ class FARNet(nn.Module):
 
     def fused(self) -> FARNet:
         """A copy for inference with less arithmetic, see :func:`~lib.networks.rewrite.rewrite`; the same heat maps."""
-        network = copy.deepcopy(self).eval().requires_grad_(False)
+        network = copy.deepcopy(self).eval()
         rewrite(network)
-        return network
+        return network.requires_grad_(False)
 
 
 def check_input_size(height: int, width: int) -> None:

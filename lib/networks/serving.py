@@ -24,7 +24,9 @@ Maps = tuple[Tensor, Tensor, Tensor]
 """What :meth:`~lib.networks.FARNet.details` gives."""
 
 
-def for_serving(network: FARNet, device: torch.device, size: tuple[int, int], *, half: bool = False) -> nn.Module:
+def for_serving(
+    network: FARNet, device: torch.device, size: tuple[int, int], *, half: bool = False, compiled: bool = True
+) -> nn.Module:
     """What answers requests by ``details``: the same maps as the network's up to rounding.
 
     Args:
@@ -32,9 +34,10 @@ def for_serving(network: FARNet, device: torch.device, size: tuple[int, int], *,
         device: where it shall compute.
         size: ``(height, width)`` of its input.
         half: compute in 16 bits on a GPU, see :attr:`lib.confidence.Trust.half_shift`.
+        compiled: compile it in the background; False for what is not asked often.
     """
-    rewrite(network.eval().requires_grad_(False))
-    network.to(device)
+    rewrite(network.eval())
+    network.requires_grad_(False).to(device)
     channels_last(network)
     if device.type != "cuda":
         return network
@@ -44,7 +47,8 @@ def for_serving(network: FARNet, device: torch.device, size: tuple[int, int], *,
     except Exception:  # a driver or a layer that cannot be recorded: slower, and no reason not to answer
         logger.warning("The network's kernels could not be recorded: it answers as it is", exc_info=True)
         return As32Bit(network)
-    threading.Thread(target=served.use_compiled, name="compile", daemon=True).start()
+    if compiled:
+        threading.Thread(target=served.use_compiled, name="compile", daemon=True).start()
     return served
 
 
