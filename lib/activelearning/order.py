@@ -21,6 +21,8 @@ Order = npt.NDArray[np.intp]
 MOST = 2000
 """Of more candidates so many, drawn at random by the seed, stand for all in a covering: each would have to be compared
 with each other one, which takes a fraction of a second for so many and hundreds of GB for 100,000."""
+SAME = 1e-12
+"""Squared distance of standardised features below which two are one."""
 OF_EQUALS = 1e-6
 """Of candidates that stand for the same others as well, to this part, the one that counts most is taken."""
 
@@ -142,7 +144,8 @@ def _covered(candidates: Candidates, weights: FloatArray, count: int) -> Order:
         nearest = _distances(features, labelled).min(axis=1)
 
     def gain(index: int) -> float:
-        return float(shares @ np.maximum(nearest - apart[index], 0.0)) * (1.0 + OF_EQUALS * float(shares[index]))
+        gained = float(shares @ np.maximum(nearest - apart[index], 0.0)) * (1.0 + OF_EQUALS * float(shares[index]))
+        return round(gained, 9)  # of two that are nearest to each other, each gains the same
 
     heap = [(-gain(index), index) for index in range(len(by_name))]
     heapq.heapify(heap)
@@ -165,7 +168,7 @@ def _distances(features: FloatArray, others: FloatArray) -> FloatArray:
     products *= 2.0
     squares: FloatArray = np.add.outer((features**2).sum(axis=1), (others**2).sum(axis=1))
     squares -= products
-    np.maximum(squares, 0.0, out=squares)
+    squares[squares < SAME] = 0.0  # rounding, whose root would decide between equals
     return np.sqrt(squares, out=squares)
 
 

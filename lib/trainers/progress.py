@@ -40,11 +40,14 @@ class ProgressBar:
         self.bar = tqdm(total=total, initial=engine.state.iteration, unit="step", desc="epoch 1")
 
     def _step(self, engine: Engine) -> None:
+        self._show(engine)
+        self.bar.update()
+
+    def _show(self, engine: Engine) -> None:
         if time.monotonic() >= self._due:
             self._due = time.monotonic() + REFRESH_S
             self.bar.set_description(f"epoch {engine.state.epoch}/{engine.state.max_epochs}", refresh=False)
             self.bar.set_postfix(self._shown(engine), refresh=False)
-        self.bar.update()
 
     def _shown(self, engine: Engine) -> dict[str, str]:
         shown = {"loss": f"{engine.state.output['loss'].detach().item():.4f}"}
@@ -56,5 +59,7 @@ class ProgressBar:
             shown |= {"gpu": f"{usage['gpu']:.0%}"} if "gpu" in usage else {"waits": f"{usage['waiting']:.0%}"}
         return shown
 
-    def _close(self, _: Engine) -> None:
+    def _close(self, engine: Engine) -> None:
+        self._due = 0.0
+        self._show(engine)
         self.bar.close()

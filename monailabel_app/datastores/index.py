@@ -130,8 +130,9 @@ class IndexFile(IndexReader):
         return True
 
     def _note(self, seen: Seen, draft: Index) -> None:
-        old, new = seen.index.objects, layered(draft)
-        touched = {image_id: new.get(image_id) for image_id in new.touched if new.get(image_id) != old.get(image_id)}
+        new = layered(draft)
+        # Also what is noted as it was: its files are others perhaps, which all are to look up, see Overview.look_up.
+        touched = {image_id: new.get(image_id) for image_id in new.touched}
         head = draft.head() if draft.head() != seen.index.head() else {}
         with self._mutex:
             if seen.place.end or not self._is_cheap(seen, len(touched), len(new)):

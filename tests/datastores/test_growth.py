@@ -210,6 +210,23 @@ def seen(store: StudiesFolder) -> object:
     )
 
 
+def test_a_label_that_is_saved_again_as_it_was_is_seen_by_all(large: None, tmp_path: Path) -> None:
+    """Somebody has deleted its file meanwhile, and all that is noted is the same, the second included."""
+    files = write_image(tmp_path / "files" / "image.png").parent
+    (files / "label.json").write_text(label_text(Sella=(5, 5)))
+    studies = tmp_path / "studies"
+    stores = [StudiesFolder(studies, SETS) for _ in range(2)]
+    act(stores[0], "add", "a", files)
+    label = studies / "labels" / "final" / "a.mrk.json"
+    for _ in range(3):  # two of them in the same second
+        act(stores[0], "label", "a", files)
+        assert [store.get_labeled_images() for store in stores] == [["a"], ["a"]]
+        label.unlink()
+        for store in stores:
+            store.refresh()
+        assert [store.get_labeled_images() for store in stores] == [[], []]
+
+
 @pytest.mark.parametrize("small", [False, True])
 @given(steps=STEPS)
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
