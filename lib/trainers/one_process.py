@@ -206,7 +206,8 @@ class RunInProcess:
             those = (sample for sample in samples if str(sample["id"]) in unseen)
             trust = calibrated(trust, examined(network, candidate, trust, those, self.plan.groups))
             if self.worker.device.type == "cuda":
-                trust = trust.model_copy(update={"half_shift": half_shift(trained, candidate, trust, samples)})
+                with self.log.tolerated("What 16 bits would change could not be measured"):
+                    trust = trust.model_copy(update={"half_shift": half_shift(trained, candidate, trust, samples)})
         else:
             trust = trust.model_copy(update={"note": NOT_KNOWN})
         write_atomic(self.training.best.path, with_trust(self.training.best.path, trust))
