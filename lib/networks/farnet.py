@@ -116,7 +116,7 @@ class FARNet(nn.Module):
     def fused(self) -> FARNet:
         """A copy for inference with less arithmetic, see :func:`~lib.networks.rewrite.rewrite`; the same heat maps."""
         network = copy.deepcopy(self).eval()
-        rewrite(network)
+        rewrite(network, aligned=self.mean.device.type == "cuda")
         return network.requires_grad_(False)
 
 

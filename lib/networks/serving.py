@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from lib.networks.farnet import FARNet, channels_last
+from lib.networks.packed import pack
 from lib.networks.rewrite import rewrite
 
 logger = logging.getLogger(__name__)
@@ -36,9 +37,11 @@ def for_serving(
         half: compute in 16 bits on a GPU, see :attr:`lib.confidence.Trust.half_shift`.
         compiled: compile it in the background; False for what is not asked often.
     """
-    rewrite(network.eval())
+    rewrite(network.eval(), aligned=device.type == "cuda")
     network.requires_grad_(False).to(device)
     channels_last(network)
+    if device.type == "cpu":
+        pack(network)
     if device.type != "cuda":
         return network
     network = network.half() if half else network

@@ -12,8 +12,10 @@ from lib.checkpoints import load_trained
 from lib.datasets.phantoms import make_phantom
 from lib.networks import FARNet
 from lib.networks.aggregation import MergeUp
-from lib.networks.heads import Refinement
-from lib.networks.rewrite import BufferedDenseBlock, FineHead, LateUpsampling, Scaled, folded
+from lib.networks.fine_head import FineHead
+from lib.networks.folding import folded
+from lib.networks.heads import LinearHead, Refinement
+from lib.networks.rewrite import Aligned, BufferedDenseBlock, LateUpsampling, Scaled
 from lib.transforms import FitToInputd, MapDecoder
 
 DEMO = Path(__file__).parents[2] / "model" / "pretrained_farnet_demo.pt"
@@ -31,14 +33,16 @@ def _settled(network: nn.Module) -> nn.Module:
 
 
 @torch.no_grad()
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     half=st.tuples(st.integers(1, 9), st.integers(1, 9)),
     kernel=st.sampled_from([1, 3]),
     landmarks=st.integers(1, 4),
     batch=st.integers(1, 2),
+    rows=st.sampled_from([None, 1, 2, 3, 16]),
+    aligned=st.booleans(),
 )
-def test_the_finer_head_is_exact_on_every_size_borders_included(half, kernel, landmarks, batch):
+def test_the_finer_head_is_exact_on_every_size_borders_included(half, kernel, landmarks, batch, rows, aligned):
     height, width = half
     torch.manual_seed(height * 10 + width)
     refinement = _settled(Refinement(5, landmarks, width=0.25, image_kernel=kernel))
@@ -46,7 +50,18 @@ def test_the_finer_head_is_exact_on_every_size_borders_included(half, kernel, la
     aggregated = torch.randn(batch, 5, height, width, dtype=torch.float64)
     coarse = torch.randn(batch, landmarks, height, width, dtype=torch.float64)
     expected = refinement(image, aggregated, coarse)
-    assert torch.allclose(FineHead(refinement)(image, aggregated, coarse), expected, atol=1e-12)
+    head = FineHead(refinement, aligned=aligned)
+    head.rows = rows
+    assert torch.allclose(head(image, aggregated, coarse), expected, atol=1e-12)
+
+
+@torch.no_grad()
+def test_added_channels_change_nothing():
+    head = LinearHead(6, 3).double()
+    features = torch.randn(2, 6, 5, 4, dtype=torch.float64)
+    aligned = Aligned(head.fused())
+    assert aligned.conv.out_channels == 8
+    assert torch.allclose(aligned(features), head(features), atol=1e-12)
 
 
 @torch.no_grad()
