@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from lib.networks.upsampling import upsample
+
 
 def conv_block(in_channels: int, out_channels: int, kernel_size: int, stride: int = 1) -> nn.Sequential:
     """Convolution, batch normalisation, ReLU; keeps the size at stride 1, halves it at stride 2."""
@@ -16,11 +18,6 @@ def conv_block(in_channels: int, out_channels: int, kernel_size: int, stride: in
         nn.BatchNorm2d(out_channels),
         nn.ReLU(inplace=True),
     )
-
-
-def upsample(features: Tensor) -> Tensor:
-    """Twice the size, bilinear, pixel areas kept aligned: (B, C, H, W) to (B, C, 2H, 2W)."""
-    return functional.interpolate(features, scale_factor=2.0, mode="bilinear", align_corners=False)
 
 
 def scaled(channels: int, width: float) -> int:
@@ -62,7 +59,11 @@ Fusion = type[Concatenation] | type[Addition]
 
 
 class MergeUp(nn.Module):
-    """Up-sample the coarser map, fuse the finer one with it, mix both with a 1x1 block."""
+    """Up-sample the coarser map, fuse the finer one with it, mix both with a 1x1 block.
+
+    Where both lie side by side, the coarser one is mixed before it is up-sampled: a 1x1 convolution and bilinear
+    up-sampling commute. That is a quarter of its products, and what training keeps of it is a quarter as large.
+    """
 
     def __init__(self, coarse: int, fine: int, out: int, fusion: Fusion = Concatenation) -> None:
         super().__init__()
@@ -72,7 +73,15 @@ class MergeUp(nn.Module):
 
     def forward(self, coarse: Tensor, fine: Tensor) -> Tensor:
         """(B, coarse, h, w) and (B, fine, 2h, 2w) to (B, out, 2h, 2w)."""
-        mixed: Tensor = self.mix(self.fuse(upsample(coarse), fine))
+        if not isinstance(self.fuse, Concatenation):
+            mixed: Tensor = self.mix(self.fuse(upsample(coarse), fine))
+            return mixed
+        conv, *rest = self.mix
+        assert isinstance(conv, nn.Conv2d)  # noqa: S101 - for the type checker: Sequential forgets
+        of_coarse = functional.conv2d(coarse, conv.weight[:, : self.coarse_channels])
+        mixed = functional.conv2d(fine, conv.weight[:, self.coarse_channels :], conv.bias) + upsample(of_coarse)
+        for layer in rest:
+            mixed = layer(mixed)
         return mixed
 
 

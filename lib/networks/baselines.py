@@ -14,7 +14,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from lib.networks.aggregation import Addition, Aggregation, conv_block, scaled, upsample
+from lib.networks.aggregation import Addition, Aggregation, conv_block, scaled
+from lib.networks.upsampling import upsample
 
 
 class UNetLike(nn.Module):

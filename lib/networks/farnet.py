@@ -7,12 +7,12 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from lib.networks.aggregation import upsample
 from lib.networks.baselines import AGGREGATIONS
 from lib.networks.encoders import ENCODERS, Encoder, imagenet_statistics
 from lib.networks.heads import LinearHead, Refinement
 from lib.networks.rewrite import rewrite
 from lib.networks.statistics import use_image_statistics
+from lib.networks.upsampling import upsample
 
 INPUT_MULTIPLE = 32
 """The encoder halves the image five times."""

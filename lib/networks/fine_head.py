@@ -6,21 +6,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lib.networks.aggregation import upsample
 from lib.networks.folding import folded
 from lib.networks.heads import ALIGNMENT, LinearHead, Refinement
+from lib.networks.phases import phases, spread_of_phases
+from lib.networks.upsampling import upsample
 
 HALO = 2
 """Rows of the image beyond a strip that its maps see: one in the stem, one in the head."""
 
 
 class FineHead(nn.Module):
-    """:class:`~lib.networks.heads.Refinement` without an up-sampled map: a 3x3 convolution of features at half size.
-
-    Each fine cell sees three by three up-sampled cells, which lie between three by three of those that were up-sampled:
-    four convolutions of them, one for each of the four places of a fine cell in a coarse one, give the same sums. Only
-    along the border the up-sampled cells outside are 0 and not what up-sampling would put there: those lines are
-    computed as they are written in the paper.
+    """:class:`~lib.networks.heads.Refinement` with all products taken before, see :mod:`lib.networks.phases`.
 
     Args:
         refinement: whose weights to take.
@@ -52,7 +48,7 @@ class FineHead(nn.Module):
         bias = functional.pad(head.bias, (0, drawn - self.maps))
         self.of_image: nn.Module = _conv(_enlarged(head.weight[:, of_image], drawn, image_channels), bias)
         weight = _enlarged(torch.cat([head.weight[:, :first], head.weight[:, of_image.stop :]], 1), drawn, seen)
-        self.inside: nn.Module = _conv(_phases(weight), padding=0)
+        self.inside: nn.Module = _conv(phases(weight, spread_of_phases().to(weight)), padding=0)
         self.line: nn.Module = _conv(weight)
 
     def forward(self, image: Tensor, aggregated: Tensor, coarse: Tensor) -> Tensor:
@@ -110,12 +106,3 @@ def _conv(weight: Tensor, bias: Tensor | None = None, padding: int = 1) -> nn.Co
 def _enlarged(weight: Tensor, outputs: int, inputs: int) -> Tensor:
     """The same kernel with so many channels, what is added being zeros."""
     return functional.pad(weight, (0, 0, 0, 0, 0, inputs - weight.shape[1], 0, outputs - weight.shape[0]))
-
-
-def _phases(weight: Tensor) -> Tensor:
-    """(N, C, 3, 3) over up-sampled cells to (4 N, C, 3, 3) over the cells before, in the order of a pixel shuffle."""
-    # rows: what the cell itself and its two neighbours give to three up-sampled cells in a row
-    even = weight.new_tensor([[0.75, 0.25, 0.0], [0.25, 0.75, 0.75], [0.0, 0.0, 0.25]])
-    odd = weight.new_tensor([[0.25, 0.0, 0.0], [0.75, 0.75, 0.25], [0.0, 0.25, 0.75]])
-    parts = [torch.einsum("ia,jb,ncab->ncij", down, across, weight) for down in (even, odd) for across in (even, odd)]
-    return torch.stack(parts, 1).flatten(0, 1)

@@ -6,7 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lib.networks.aggregation import conv_block, scaled, upsample
+from lib.networks.aggregation import conv_block, scaled
+from lib.networks.phases import convolved_upsampled, phases, spread_of_phases
+from lib.networks.upsampling import upsample
 
 ALIGNMENT = 8
 """Channels that a GPU's matrix units take at once: of other numbers convolutions are copied, or computed without."""
@@ -30,19 +32,26 @@ class LinearHead(nn.Sequential):
 
     def forward(self, features: Tensor) -> Tensor:
         """(B, in_channels, H, W), and on a GPU perhaps more channels of zeros, to (B, num_landmarks, H, W)."""
-        spatial, mixing = self._layers()
-        between, landmarks = spatial.out_channels, mixing.out_channels
-        if 9 * landmarks >= (9 + landmarks / spatial.in_channels) * between:  # multiplications a pixel and channel
+        if not self.is_less_as_one():
             drawn: Tensor = super().forward(features)  # type: ignore[no-untyped-call]
             return drawn
-        with torch.autocast(features.device.type, enabled=False):
-            weight, bias = self._product(spatial.weight.dtype)
-        added = features.shape[1] - weight.shape[1], missing_channels(landmarks, features)
-        if any(added):
-            weight = functional.pad(weight, (0, 0, 0, 0, 0, added[0], 0, added[1]))
-            bias = functional.pad(bias, (0, added[1]))
+        weight, bias = self.as_one()
+        landmarks = len(weight)
+        weight, bias = aligned(weight, bias, features, features.shape[1])
         weight = weight.contiguous(memory_format=torch.channels_last)
         return functional.conv2d(features, weight, bias, padding=1)[:, :landmarks]
+
+    def is_less_as_one(self) -> bool:
+        """Whether one convolution takes fewer multiplications, counted a pixel and channel."""
+        spatial, mixing = self._layers()
+        between, landmarks = spatial.out_channels, mixing.out_channels
+        return 9 * landmarks < (9 + landmarks / spatial.in_channels) * between
+
+    def as_one(self) -> tuple[Tensor, Tensor]:
+        """Kernel (N, in_channels, 3, 3) and bias (N,) of both convolutions as one, with all digits of the weights."""
+        spatial, _ = self._layers()
+        with torch.autocast(spatial.weight.device.type, enabled=False):
+            return self._product(spatial.weight.dtype)
 
     @torch.no_grad()
     def fused(self) -> nn.Conv2d:
@@ -76,8 +85,20 @@ def missing_channels(channels: int, features: Tensor) -> int:
     return -channels % ALIGNMENT if features.device.type == "cuda" else 0
 
 
+def aligned(weight: Tensor, bias: Tensor, features: Tensor, channels: int) -> tuple[Tensor, Tensor]:
+    """A kernel (N, C, 3, 3) and bias with zeros added, for so many channels and on a GPU for a multiple of maps."""
+    maps = missing_channels(len(weight), features)
+    added = channels - weight.shape[1]
+    if not (maps or added):
+        return weight, bias
+    return functional.pad(weight, (0, 0, 0, 0, 0, added, 0, maps)), functional.pad(bias, (0, maps))
+
+
 class Refinement(nn.Module):
     """Feature refinement: the image itself, the aggregated features and the coarse heat maps decide on the fine ones.
+
+    Features and coarse maps are convolved before they are up-sampled, see :mod:`lib.networks.phases`: exact, and as
+    many multiplications, but nothing of them is as large as the image.
 
     Args:
         in_channels: channels of the aggregated features.
@@ -90,16 +111,37 @@ class Refinement(nn.Module):
         - output: (B, N, H, W).
     """
 
+    spread: Tensor
+
     def __init__(self, in_channels: int, num_landmarks: int, width: float = 1.0, image_kernel: int = 3) -> None:
         super().__init__()
         self.image_channels = scaled(32, width)
         self.image_stem = conv_block(3, self.image_channels, image_kernel)
         self.head: nn.Module = LinearHead(in_channels + self.image_channels + num_landmarks, num_landmarks)
+        self.register_buffer("spread", spread_of_phases(), persistent=False)
 
     def forward(self, image: Tensor, aggregated: Tensor, coarse: Tensor) -> Tensor:
         """Draw the fine heat maps; shapes stand in the class."""
+        if isinstance(self.head, LinearHead) and self.head.is_less_as_one():
+            return self._drawn(image, aggregated, coarse, *self.head.as_one())
         parts = [upsample(aggregated), self.image_stem(image), upsample(coarse)]
         if isinstance(self.head, LinearHead) and (added := missing_channels(self.head.in_channels, image)):
             parts.append(torch.zeros_like(parts[1][:, :added]))
         fine: Tensor = self.head(torch.cat(parts, 1))
         return fine
+
+    def _drawn(self, image: Tensor, aggregated: Tensor, coarse: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        """The same by the head's kernel and bias."""
+        maps, first = len(weight), aggregated.shape[1]
+        of_image = slice(first, first + self.image_channels)
+        seen = [aggregated, coarse]
+        if added := missing_channels(first + maps, image):
+            seen.append(aggregated.new_zeros(len(image), added, *coarse.shape[2:]))
+        with torch.autocast(image.device.type, enabled=False):
+            of_features = torch.cat([weight[:, :first], weight[:, of_image.stop :]], 1)
+            of_features, bias = aligned(of_features, bias, image, first + maps + added)
+            kernels = phases(of_features, self.spread)
+            stem, _ = aligned(weight[:, of_image], bias[:maps], image, self.image_channels)
+        drawn = convolved_upsampled(torch.cat(seen, 1), of_features, kernels)
+        fine = functional.conv2d(self.image_stem(image), stem, bias, padding=1) + drawn
+        return fine[:, :maps]

@@ -14,9 +14,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lib.networks.aggregation import upsample
+from lib.networks.aggregation import MergeUp
 from lib.networks.fine_head import FineHead
 from lib.networks.rewrite import LateUpsampling, Scaled
+from lib.networks.upsampling import upsample
 
 logger = logging.getLogger(__name__)
 
@@ -54,6 +55,8 @@ def _pack(network: nn.Module) -> None:
 def _packed(module: nn.Module) -> nn.Module:
     if isinstance(module, LateUpsampling):
         return PackedMerge(module)
+    if isinstance(module, MergeUp):  # takes its convolution's weights apart, see there
+        return module
     if _packable(module):
         return PackedConv(module)
     if type(module) is nn.Sequential:

@@ -9,10 +9,11 @@ import torch
 from monai.networks.nets.densenet import _DenseBlock, _DenseLayer, _Transition
 from torch import Tensor, nn
 
-from lib.networks.aggregation import Concatenation, MergeUp, upsample
+from lib.networks.aggregation import Concatenation, MergeUp
 from lib.networks.fine_head import FineHead
 from lib.networks.folding import folded, folds
 from lib.networks.heads import ALIGNMENT, LinearHead, Refinement
+from lib.networks.upsampling import upsample
 
 
 def rewrite(network: nn.Module, *, aligned: bool = False) -> None:

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from lib.networks import AGGREGATIONS, ENCODERS, FARNet, ImageBatchNorm2d, nearest_input_size
-from lib.networks.aggregation import upsample
 from lib.networks.heads import LinearHead
+from lib.networks.upsampling import upsample
 
 SIZE = (64, 96)
 
