@@ -27,7 +27,7 @@ from lib.trainers.objective import CoarseToFineLoss
 from lib.trainers.options import TrainOptions
 from lib.trainers.placement import OnDevice
 from lib.trainers.schedule import schedule
-from lib.trainers.step import TrainStep, chosen_optimizer, chosen_precision, search_fast_algorithms
+from lib.trainers.step import TrainStep, allow_fast_algorithms, chosen_optimizer, chosen_precision
 from lib.transforms import training_variation
 
 SET = LandmarkSet.load("cephalometric_19")
@@ -158,7 +158,7 @@ class Ours:
         ]
         self.kept = OnDevice(decoded(samples, self.card, Path("not needed")), device)
         self.decoding_s = time.perf_counter() - begun
-        search_fast_algorithms()
+        allow_fast_algorithms()
         torch.manual_seed(0)
         self.network = channels_last(FARNet(num_landmarks=len(SET), image_kernel=1)).to(device)
         self.options = TrainOptions()

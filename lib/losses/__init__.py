@@ -3,5 +3,6 @@
 from lib.losses.ewc import EWCLoss
 from lib.losses.heatmap_loss import HeatmapLoss
 from lib.losses.others import LOSSES, AdaptiveWingLoss, L1Loss, SmoothL1Loss
+from lib.losses.squares import TargetWindows
 
-__all__ = ["LOSSES", "AdaptiveWingLoss", "EWCLoss", "HeatmapLoss", "L1Loss", "SmoothL1Loss"]
+__all__ = ["LOSSES", "AdaptiveWingLoss", "EWCLoss", "HeatmapLoss", "L1Loss", "SmoothL1Loss", "TargetWindows"]

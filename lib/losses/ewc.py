@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from lib.losses.heatmap_loss import HeatmapLoss
+from lib.losses.squares import TargetWindows, weighted_squares
 
 
 class EWCLoss(HeatmapLoss):
@@ -41,3 +42,7 @@ class EWCLoss(HeatmapLoss):
         """``alpha^y * (y - y_hat)^2``."""
         # torch's own squared error reads and writes the maps once, not twice
         return torch.exp(math.log(self.alpha) * target) * functional.mse_loss(prediction, target, reduction="none")
+
+    def of_maps(self, prediction: Tensor, targets: TargetWindows, annotated: Tensor | None = None) -> Tensor:
+        """The mean over each map, (B, N), whatever the reduction: see :func:`~lib.losses.squares.weighted_squares`."""
+        return weighted_squares(prediction, targets, self.alpha, annotated)

@@ -137,17 +137,27 @@ class Aggregation(nn.Module):
         self.up2_level1 = MergeUp(w128, c1, w64, fusion)
 
     def forward(self, features: Sequence[Tensor]) -> Tensor:
-        """Aggregate; ``a``, ``b`` and ``c`` are the maps of the three sweeps, with their level."""
+        """Aggregate; ``a``, ``b`` and ``c`` are the maps of the three sweeps, with their level.
+
+        A list is emptied, so that each of its maps makes room as soon as nothing needs it any more.
+        """
         f1, f2, f3, f4, f5 = features
+        if isinstance(features, list):
+            features.clear()
         a5 = self.top(f5)
+        del f5
         a4 = self.up1_level4(a5, f4)
+        del f4
         a3 = self.up1_level3(a4, f3)
+        del f3
         a2 = self.up1_level2(a3, f2)
+        del f2
         b3 = self.down_level3(a2, a3)
+        del a3
         b4 = self.down_level4(b3, a4)
-        b5 = self.down_level5(b4, a5)
-        c4 = self.up2_level4(b5, b4)
-        c3 = self.up2_level3(c4, b3)
-        c2 = self.up2_level2(c3, a2)
+        c4 = self.up2_level4(self.down_level5(b4, a5), b4)
+        del a4, a5, b4
+        c2 = self.up2_level2(self.up2_level3(c4, b3), a2)
+        del a2, b3, c4
         aggregated: Tensor = self.up2_level1(c2, f1)
         return aggregated

@@ -7,6 +7,8 @@ also add another map and cut off what is negative while the result is still in t
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import logging
 from functools import cache
 from typing import Any
@@ -33,6 +35,7 @@ def pack(network: nn.Module) -> None:
     """
     if all(parameter.dtype == torch.float32 for parameter in network.parameters()) and packs():
         _pack(network)
+        _give_memory_back()
 
 
 @cache
@@ -45,6 +48,12 @@ def packs() -> bool:
     except (AttributeError, RuntimeError) as error:
         logger.info("Convolutions are computed as torch does it, not packed: %s", error)
         return False
+
+
+def _give_memory_back() -> None:
+    """What the weights took before they were packed is the system's again; the GNU C library alone would keep it."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _pack(network: nn.Module) -> None:

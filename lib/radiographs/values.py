@@ -44,6 +44,6 @@ def as_kept_type(pixels: Pixels) -> Pixels:
         fits = whole and limits.min <= pixels.min() and pixels.max() <= limits.max
         with np.errstate(over="ignore"):  # becomes infinite, refused below
             pixels = pixels.astype(np.int32 if fits else np.float32)
-    if not np.isfinite(pixels).all():
+    if pixels.dtype.kind == "f" and not np.isfinite(pixels).all():
         raise ValueError("some pixels are NaN or infinite")
     return pixels

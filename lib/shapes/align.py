@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -51,7 +52,7 @@ def robust_similarity(points: ComplexArray, target: ComplexArray, spread: FloatA
     Returns:
         None where fewer than two points lie apart.
     """
-    one, other = np.triu_indices(len(points), 1)
+    one, other = _pairs(len(points))
     apart, wanted = points[one] - points[other], target[one] - target[other]
     usable = (np.abs(apart) > 0) & (np.abs(wanted) > 0)
     if not usable.any():
@@ -72,6 +73,12 @@ def robust_similarity(points: ComplexArray, target: ComplexArray, spread: FloatA
         factor = _limited(product / length)
         shift = complex(aim - factor * centre)
     return Similarity(complex(factor), shift)
+
+
+@cache
+def _pairs(count: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """Two indices of each pair of so many points."""
+    return np.triu_indices(count, 1)
 
 
 def _limited(factor: complex) -> complex:

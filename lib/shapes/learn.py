@@ -8,6 +8,7 @@ shapes that have many of them, are left out of the next round.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -123,6 +124,7 @@ class _Judged:
         return widening, _rarely_exceeded(worst), _rarely_exceeded(self.lengths[good])
 
 
+@cache
 def freedom_limit(points: int) -> float:
     """What 1 % of Gaussian shapes exceed with their squared length; alignment takes four of the numbers."""
     return float(stats.chi2.ppf(0.99, max(2 * points - 4, 1)))

@@ -23,7 +23,7 @@ from lib.networks import channels_last
 from lib.trainers.objective import CoarseToFineLoss, Objective
 from lib.trainers.options import TrainOptions
 from lib.trainers.schedule import schedule
-from lib.trainers.step import TrainStep, chosen_optimizer, chosen_precision, search_fast_algorithms
+from lib.trainers.step import TrainStep, allow_fast_algorithms, chosen_optimizer, chosen_precision
 
 MOST = 8
 FEWEST_STEPS = 4000
@@ -83,7 +83,7 @@ def gpu_trial(card: ModelCard, objective: Objective, options: TrainOptions, devi
         options: of the run.
         device: the GPU.
     """
-    search_fast_algorithms()
+    allow_fast_algorithms()
     network = channels_last(build_network(card)).to(device)
     optimizer = chosen_optimizer(network, options, device)
     loss = CoarseToFineLoss(card.codec(), objective=objective).to(device)

@@ -16,7 +16,8 @@ import numpy as np
 import psutil
 import torch
 from monai.data import CacheDataset, DataLoader, PersistentDataset
-from monai.transforms import Compose, SelectItemsd
+from monai.transforms import Compose, Randomizable, SelectItemsd
+from monai.utils import MAX_SEED
 from torch.utils.data import Dataset, DistributedSampler
 
 from lib.checkpoints import ModelCard
@@ -43,7 +44,9 @@ class VariedDataset(Dataset[dict[str, Any]]):
     """
 
     def __init__(self, samples: Dataset[dict[str, Any]], variation: Sequence[Any], seed: int) -> None:
-        self.samples, self.variation, self.seed = samples, Compose(list(variation)), seed
+        self.samples, self.variation, self.seed = samples, list(variation), seed
+        self._together = Compose(self.variation)
+        self._together.set_random_state(seed=seed)  # gives each transform a generator of its own
 
     def __len__(self) -> int:
         return len(self.samples)  # type: ignore[arg-type]
@@ -51,12 +54,28 @@ class VariedDataset(Dataset[dict[str, Any]]):
     def __getitem__(self, key: int) -> dict[str, Any]:
         epoch, index = divmod(key, len(self))
         sample = dict(self.samples[index])
-        if not self.variation.transforms:
+        if not self.variation:
             return sample
         state = np.random.SeedSequence([self.seed, epoch, index]).generate_state(1)
-        self.variation.set_random_state(seed=int(state[0]))
-        varied: dict[str, Any] = self.variation(sample)
-        return varied
+        self._reseed(int(state[0]))
+        for transform in self.variation:
+            sample = transform(sample)
+        return sample
+
+    def _reseed(self, seed: int) -> None:
+        """What ``set_random_state`` of MONAI's ``Compose`` does, in a fraction of the time.
+
+        That makes new generators, and each looks for entropy first; here those that are there begin anew, with the
+        numbers that new ones would give.
+        """
+        self._together.R.seed(seed)
+        for transform in self.variation:
+            if isinstance(transform, Randomizable):
+                its_own = int(self._together.R.randint(MAX_SEED, dtype="uint32"))
+                if type(transform).set_random_state is Randomizable.set_random_state:
+                    transform.R.seed(its_own)
+                else:
+                    transform.set_random_state(seed=its_own)
 
 
 class EpochSampler(DistributedSampler[Any]):

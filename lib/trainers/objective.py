@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,9 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from lib.heatmaps import HeatmapCodec
-from lib.losses import LOSSES
+from lib.losses import LOSSES, EWCLoss, TargetWindows
 
 COARSE_STRIDE = 2
+REACH = 7.0
+"""Standard deviations from a landmark beyond which a target counts as 0; it is 2e-11 there."""
 MAX_WEIGHT = 4.0
 """However rare a landmark is, one annotation of it counts at most as much as four of another."""
 
@@ -69,24 +72,46 @@ class CoarseToFineLoss(nn.Module):
 
     def forward(self, prediction: tuple[Tensor, Tensor], points: Tensor) -> Tensor:
         """The loss, a scalar."""
-        fine, coarse = (maps.float() for maps in prediction)
+        fine, coarse = prediction
         size = (fine.shape[-2], fine.shape[-1])
         missing = torch.isnan(points).any(dim=-1)
         annotated = (~missing).to(fine.device, non_blocking=True) if missing.any() else None
-        points = points.to(fine.device, non_blocking=True)
-        loss = self._mean(fine, self._targets(self.codec, points, size, fine), annotated)
+        loss = self._mean(self.codec, fine, points, size, annotated)
         if not self.coarse_weight:
             return loss
-        targets = self._targets(self.codec.with_stride(COARSE_STRIDE), points, size, coarse)
-        return loss + self.coarse_weight * self._mean(coarse, targets, annotated)
+        codec = self.codec.with_stride(COARSE_STRIDE)
+        return loss + self.coarse_weight * self._mean(codec, coarse, points, size, annotated)
 
-    @staticmethod
-    def _targets(codec: HeatmapCodec, points: Tensor, size: tuple[int, int], maps: Tensor) -> Tensor:
-        return codec.encode(points, size, channels_last=maps.stride(1) == 1)
-
-    def _mean(self, maps: Tensor, targets: Tensor, annotated: Tensor | None) -> Tensor:
-        losses: Tensor = self.loss(maps, targets, annotated).flatten(-2).mean(dim=-1)  # (B, N)
+    def _mean(
+        self, codec: HeatmapCodec, maps: Tensor, points: Tensor, size: tuple[int, int], annotated: Tensor | None
+    ) -> Tensor:
+        if isinstance(self.loss, EWCLoss):
+            losses = self.loss.of_maps(maps, target_windows(codec, points, size, maps.device), annotated)
+        else:
+            points = points.to(maps.device, non_blocking=True)
+            targets = codec.encode(points, size, channels_last=maps.stride(1) == 1)
+            losses = self.loss(maps.float(), targets, annotated).flatten(-2).mean(dim=-1)  # (B, N)
         return (losses if self.weights is None else losses * self.weights).mean()
+
+
+def target_windows(codec: HeatmapCodec, points: Tensor, size: tuple[int, int], device: torch.device) -> TargetWindows:
+    """The targets where they are not 0: windows of one size around the points, pushed back inside the maps.
+
+    Args:
+        codec: of the maps.
+        points: (B, N, 2) in pixels of the input, NaN where there is none.
+        size: ``(height, width)`` of the network's input.
+        device: of the maps.
+    """
+    reach = math.ceil(REACH * codec.sigma) + 2  # the cell's own half, and one that the released code is off
+    sides = [-(-side // codec.stride) for side in reversed(size)]  # width, height
+    extent = [min(2 * reach + 1, side) for side in sides]
+    last = torch.tensor([side - cells for side, cells in zip(sides, extent, strict=True)], device=points.device)
+    centre = codec.to_cells(points.float()).nan_to_num(0.0).round().long()
+    first = (centre - reach).clamp_min(0).minimum(last)
+    inside = (points - first * codec.stride).to(device, non_blocking=True)
+    width, height = (cells * codec.stride for cells in extent)
+    return TargetWindows(codec.encode(inside, (height, width)), first)
 
 
 def landmark_weights(labels: Sequence[npt.NDArray[np.float32]]) -> tuple[float, ...]:

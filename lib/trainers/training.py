@@ -30,7 +30,7 @@ from lib.trainers.progress import ProgressBar
 from lib.trainers.run_log import RunLog
 from lib.trainers.schedule import schedule
 from lib.trainers.state import STATE_FILE, RunState
-from lib.trainers.step import TrainStep, chosen_optimizer, chosen_precision, search_fast_algorithms
+from lib.trainers.step import TrainStep, allow_fast_algorithms, chosen_optimizer, chosen_precision
 from lib.trainers.usage import Usage
 from lib.transforms import MapDecoder, training_variation
 
@@ -67,7 +67,7 @@ class Training:
     ) -> None:
         self.plan, self.card, self.worker, self.log, self.options = plan, card, worker, log, plan.options
         self.progress = progress and worker.leads
-        search_fast_algorithms()
+        allow_fast_algorithms()
         self.network = network.to(worker.device)
         parallel = worker.parallel(self.network)
         decay = self.options.ema_decay

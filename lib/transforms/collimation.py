@@ -93,7 +93,7 @@ class RandCollimationd(Randomizable, MapTransform):
             window, grey = self._window((int(image.shape[-2]), int(image.shape[-1]))), self._grey()
             for _ in range(3):
                 outside = window.depth(points[:, 0], points[:, 1]) < 0
-                if outside.sum() <= self.hidden * points.isfinite().all(dim=-1).sum():
+                if int(outside.sum()) <= self.hidden * int(points.isfinite().all(dim=-1).sum()):  # not in float32
                     result[key] = collimate(image, window, grey)
                     result[self.points_key] = points.masked_fill(outside[:, None], float("nan"))
                     break

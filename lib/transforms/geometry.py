@@ -43,17 +43,21 @@ def centred_affine(
     Returns:
         (3, 3) float64, acting on pixels ``(x, y, 1)``.
     """
+    # numbers, not tensors: of a dozen tensor operations on four numbers each would take longer than all of this
     height, width = size
     cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
-    linear = torch.tensor([[cos, -sin], [sin, cos]], dtype=torch.float64)
-    linear = linear @ torch.tensor([[1.0, shear], [0.0, 1.0]], dtype=torch.float64)
-    linear = linear @ torch.diag(torch.tensor([-scale[0] if mirror else scale[0], scale[1]], dtype=torch.float64))
-    centre = torch.tensor([(width - 1) / 2, (height - 1) / 2], dtype=torch.float64)
-    moved = centre + torch.tensor([shift[0] * width, shift[1] * height], dtype=torch.float64)
-    matrix = torch.eye(3, dtype=torch.float64)
-    matrix[:2, :2] = linear
-    matrix[:2, 2] = moved - linear @ centre
-    return matrix
+    scale_x, scale_y = -scale[0] if mirror else scale[0], scale[1]
+    to_x = cos * scale_x, (cos * shear - sin) * scale_y
+    to_y = sin * scale_x, (sin * shear + cos) * scale_y
+    x, y = (width - 1) / 2, (height - 1) / 2
+    return torch.tensor(
+        [
+            [*to_x, x + shift[0] * width - (to_x[0] * x + to_x[1] * y)],
+            [*to_y, y + shift[1] * height - (to_y[0] * x + to_y[1] * y)],
+            [0.0, 0.0, 1.0],
+        ],
+        dtype=torch.float64,
+    )
 
 
 def warp_points(points: Tensor, matrix: Tensor) -> Tensor:
@@ -68,14 +72,21 @@ def warp_image(image: Tensor, matrix: Tensor) -> Tensor:
     The matrix stays on the CPU, wherever the image is: its numbers are needed there.
     """
     height, width = image.shape[-2:]
-    backwards = torch.linalg.inv(matrix)
-    x, y = (torch.arange(side, dtype=matrix.dtype, device=image.device) for side in (width, height))
     # a sum of one row and one column each: torch's affine_grid is several times slower than the sampling itself
     grid = torch.empty(1, height, width, 2, dtype=image.dtype, device=image.device)
-    for axis, side in enumerate((width, height)):
+    for axis, (side, (to_x, to_y, offset)) in enumerate(zip((width, height), _inverse(matrix), strict=True)):
         # grid_sample counts from -1 to 1 over the pixels' outer edges: x_normal = (2 x + 1) / W - 1
-        to_x, to_y, offset = (backwards[axis] * (2 / side)).tolist()
-        row, column = (to_x * x).to(grid), (to_y * y + (offset + 1 / side - 1)).to(grid)
+        begin, to_x, to_y = (2 * offset + 1) / side - 1, to_x * 2 / side, to_y * 2 / side
+        row = torch.linspace(0.0, to_x * (width - 1), width, dtype=image.dtype, device=image.device)
+        column = torch.linspace(begin, begin + to_y * (height - 1), height, dtype=image.dtype, device=image.device)
         torch.add(row, column[:, None], out=grid[0, ..., axis])
     warped = functional.grid_sample(image[None], grid, mode="bilinear", padding_mode="zeros", align_corners=False)
     return warped[0]
+
+
+def _inverse(matrix: Tensor) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
+    """The first two rows of the inverse of an affine (3, 3) matrix."""
+    (a, b, x), (c, d, y), _ = matrix.tolist()
+    determinant = a * d - b * c
+    a, b, c, d = d / determinant, -b / determinant, -c / determinant, a / determinant
+    return (a, b, -(a * x + b * y)), (c, d, -(c * x + d * y))

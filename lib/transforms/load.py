@@ -10,10 +10,10 @@ import torch
 from monai.config import KeysCollection
 from monai.transforms import MapTransform
 from torch import Tensor
-from torch.nn import functional
 
 from lib.radiographs import Radiograph, read_radiograph
 from lib.transforms.geometry import rescale_points
+from lib.transforms.resize import resize
 
 WINDOW = (0.5, 99.5)
 """Percentiles of grey values that become 0 and 1: bits, exposure and collimation differ from device to device."""
@@ -74,7 +74,7 @@ class FitToInputd(MapTransform):
         for key in self.key_iterator(result):
             image: Tensor = result[key]
             file_size = (int(image.shape[-2]), int(image.shape[-1]))
-            fitted = functional.interpolate(image[None], self.size, mode="bilinear", antialias=True)[0]
+            fitted = torch.from_numpy(resize(image[0].numpy(), self.size))[None]
             result[key] = scale_grey_values(fitted, _eight_bits(image) if self.grey == "eight_bit" else None)
             if self.points_key in result:
                 points = torch.as_tensor(result[self.points_key], dtype=torch.float32)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from lib.heatmaps import HeatmapCodec, JointChoice
-from lib.heatmaps.joint import _UNRELATED, _WIDER, _beliefs
+from lib.heatmaps.joint import _UNRELATED, _WIDER, _beliefs, _spread
 
 SIZE = (160, 96)
 CODEC = HeatmapCodec(3.0)
@@ -68,6 +68,18 @@ def test_beliefs_are_those_of_an_exhaustive_search(seed):
             wanted[i][cells[places[i]]] += weight
     wanted /= wanted.max(axis=(1, 2), keepdims=True)
     assert _beliefs(maps, tree, stride) == pytest.approx(wanted, rel=1e-3, abs=1e-6)
+
+
+def test_what_is_next_to_impossible_counts_as_that():
+    """Numbers below the smallest normal one, of which a wide map would have many, take ten times as long."""
+    cells, offset, deviation = 200, np.array([7.3, -150.0]), np.array([0.5, 4.0])
+    spread = _spread(cells, offset, deviation).numpy()
+
+    axis = np.arange(cells)
+    away = (axis[:, None] - axis - offset[:, None, None]) / deviation[:, None, None]
+    np.testing.assert_allclose(spread, np.exp(-0.5 * away**2), rtol=1e-3, atol=2e-12)
+    assert spread[spread != 0].min() > 1e-13
+    assert (spread == 0).mean() > 0.5
 
 
 def test_a_run_that_is_shifted_by_one():

@@ -197,7 +197,7 @@ class TestEveryAggregation:
     @torch.no_grad()
     def test_every_level_of_the_encoder_is_seen(self, aggregation, refinement):
         network = FARNet("lite", 5, aggregation=aggregation, refinement=refinement).eval()
-        levels = network.encoder(torch.rand(1, 3, *SIZE))
+        levels = tuple(network.encoder(torch.rand(1, 3, *SIZE)))
         drawn = network.aggregation(levels)
         for level in range(5):
             others = [torch.zeros_like(seen) if place == level else seen for place, seen in enumerate(levels)]

@@ -1,11 +1,12 @@
 """What an image looks like in an epoch depends on seed, epoch and image alone."""
 
+import copy
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from monai.transforms import MapTransform, Randomizable
+from monai.transforms import Compose, Lambdad, MapTransform, OneOf, Randomizable
 from torch.utils.data import Dataset
 
 from lib.trainers import data
@@ -56,6 +57,16 @@ def test_each_epoch_and_seed_varies_anew():
     assert list(map(int, first)) != list(map(int, second))
     shifts = {round(value % 1, 9) for value in first + second + epoch_of(VariedDataset(Numbers(7), [Shift()], 4), 1)}
     assert len(shifts) == 21
+
+
+def test_random_numbers_are_those_of_monais_compose():
+    """Of transforms that are random, are not, and are made of others; the same after thousands of other draws."""
+    transforms = [Shift(), Lambdad("value", float), Compose([Shift(), Shift()]), OneOf([Shift(), Shift()]), Shift()]
+    dataset, composed = VariedDataset(Numbers(5), transforms, seed=3), Compose(copy.deepcopy(transforms))
+    for key in (7, 3, 7, 2**20):
+        state = np.random.SeedSequence([3, key // 5, key % 5]).generate_state(1)
+        composed.set_random_state(seed=int(state[0]))
+        assert dataset[key] == composed({"value": float(key % 5)})
 
 
 def test_two_processes_see_what_one_would():

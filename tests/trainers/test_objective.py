@@ -6,7 +6,7 @@ import torch
 
 from lib.heatmaps import HeatmapCodec
 from lib.losses import LOSSES, EWCLoss
-from lib.trainers.objective import MAX_WEIGHT, CoarseToFineLoss, Objective, landmark_weights
+from lib.trainers.objective import MAX_WEIGHT, CoarseToFineLoss, Objective, landmark_weights, target_windows
 
 SIZE = (64, 96)
 CODEC = HeatmapCodec(sigma=3.0)
@@ -27,7 +27,44 @@ def maps():
 
 def test_exact_maps_cost_nothing(points):
     exact = CODEC.encode(points, SIZE), CODEC.with_stride(2).encode(points, SIZE)
-    assert CoarseToFineLoss(CODEC)(exact, points) == 0
+    assert 0 <= CoarseToFineLoss(CODEC)(exact, points) < 1e-24
+
+
+@pytest.mark.parametrize("decoder", ["subpixel", "released"])
+@pytest.mark.parametrize("stride", [1, 2])
+def test_targets_are_0_outside_their_windows(decoder, stride):
+    """Near and at every border, half a cell and more beyond it, and for what is not annotated."""
+    codec = HeatmapCodec(1.5, stride, decoder)
+    places = torch.tensor([-40.0, -0.5, 0.0, 3.3, 47.6, 63.0, 95.5, 140.0, NAN])
+    points = torch.cartesian_prod(places, places)[None]
+    windows = target_windows(codec, points, SIZE, points.device)
+    drawn = torch.zeros(1, len(points[0]), SIZE[0] // stride, SIZE[1] // stride)
+    drawn.flatten()[windows.places(drawn)] = windows.values
+    assert windows.values.shape[-2:] < drawn.shape[-2:]
+    torch.testing.assert_close(drawn, codec.encode(points, SIZE), rtol=1e-5, atol=3e-11)
+
+
+@pytest.mark.parametrize("channels_last", [False, True])
+@pytest.mark.parametrize("name", ["ewc", "mse"])
+@pytest.mark.parametrize("sigma", [1.0, 3.0, 40.0])
+def test_the_paper_s_loss_and_its_gradient_against_the_formula(points, maps, sigma, name, channels_last):
+    points[1, 2] = NAN
+    maps[0].data[0, 0, 5, 6] = 90.0
+    weights, alpha = torch.tensor([1.0, 3.0, 0.5], dtype=torch.float64), {"ewc": 40.0, "mse": 1.0}[name]
+    layout = torch.channels_last if channels_last else torch.contiguous_format
+    drawn = [one.detach().clone(memory_format=layout).requires_grad_() for one in maps]
+    exact = [one.detach().double().requires_grad_() for one in maps]
+    expected = 0.0
+    for one, stride, factor in zip(exact, (1, 2), (1.0, 0.3), strict=True):
+        target = HeatmapCodec(sigma, stride).encode(points, SIZE).double()
+        losses = (alpha**target * (target - one) ** 2).mean((-2, -1)) * points.isfinite().all(-1)
+        expected = expected + factor * (losses * weights).mean()
+    loss = CoarseToFineLoss(HeatmapCodec(sigma), weights.tolist(), Objective(name, 0.3))(drawn, points)
+    torch.testing.assert_close(loss.double(), expected, rtol=1e-5, atol=0)
+    loss.backward()
+    expected.backward()
+    for one, other in zip(drawn, exact, strict=True):
+        torch.testing.assert_close(one.grad.double(), other.grad, rtol=1e-5, atol=1e-10)
 
 
 def test_the_sum_of_fine_and_coarse(points, maps):

@@ -10,7 +10,7 @@ from torch import nn
 
 from lib.trainers.average import moving_average
 from lib.trainers.schedule import schedule
-from lib.trainers.step import TrainStep, chosen_precision
+from lib.trainers.step import TrainStep, allow_fast_algorithms, chosen_precision
 
 CPU = torch.device("cpu")
 
@@ -100,6 +100,13 @@ def test_which_precision():
     assert chosen_precision("bf16", CPU) == "bf16"
 
 
+def test_cudnn_may_take_what_is_fast_and_does_not_search():
+    cudnn = torch.backends.cudnn
+    with cudnn.flags(enabled=True, benchmark=True, deterministic=True):
+        allow_fast_algorithms()
+        assert (cudnn.deterministic, cudnn.benchmark) == (False, False)
+
+
 def test_the_moving_average_by_hand():
     model, decay = nn.Linear(1, 1, bias=False), 0.9
     average = moving_average(model, decay)
@@ -122,6 +129,54 @@ def test_the_moving_average_follows_batch_statistics():
     assert average.module.running_mean == pytest.approx(model.running_mean, abs=0.3)
     assert average.module.num_batches_tracked == model.num_batches_tracked == 50
     assert average.module.running_mean.data_ptr() != model.running_mean.data_ptr()
+
+
+def test_the_moving_average_follows_tensors_that_were_replaced_and_another_network():
+    first, second = nn.BatchNorm1d(2), nn.BatchNorm1d(2)
+    average = moving_average(first, 0.5)
+    average.update_parameters(first)
+    first.weight, first.running_mean = nn.Parameter(torch.full((2,), 3.0)), torch.full((2,), 7.0)
+    for _ in range(60):
+        average.update_parameters(first)
+    assert average.module.weight.tolist() == pytest.approx([3.0, 3.0])
+    assert average.module.running_mean.tolist() == pytest.approx([7.0, 7.0])
+    for _ in range(60):
+        average.update_parameters(second)
+    assert average.module.weight.tolist() == pytest.approx([1.0, 1.0])
+    assert set(average.state_dict()) == {"n_averaged", *(f"module.{name}" for name in first.state_dict())}
+
+
+def test_the_moving_average_of_a_tensor_at_two_places_moves_once():
+    model = nn.Sequential(nn.Linear(1, 1, bias=False), nn.Linear(1, 1, bias=False))
+    model[1].weight = model[0].weight
+    average = moving_average(model, 0.5)
+    nn.init.constant_(model[0].weight, 0.0)
+    average.update_parameters(model)
+    nn.init.constant_(model[0].weight, 1.0)
+    average.update_parameters(model)
+    assert average.module[1].weight is average.module[0].weight
+    assert average.module[0].weight.item() == pytest.approx(1 - 2 / 11)  # the decay of its second step
+
+
+def test_modules_are_walked_through_once(monkeypatch):
+    model = network()
+    step = step_of(model, 12, 2)
+    step.average = moving_average(model, 0.9)
+    walks, walk = [], nn.Module.named_modules
+    train(step, 2, 2)
+    monkeypatch.setattr(nn.Module, "named_modules", lambda self, *etc, **more: walks.append(self) or walk(self, *etc))
+    train(step, 8, 2)
+    assert not walks
+
+
+def test_a_network_that_was_judged_is_trained_again():
+    model = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Linear(8, 2))
+    step = step_of(model, 4, 2)
+    for _ in range(2):
+        model.eval()
+        train(step, 4, 2)
+        assert all(module.training for module in model.modules())
+    assert model[1].num_batches_tracked == 4
 
 
 def test_warm_up_and_cosine():

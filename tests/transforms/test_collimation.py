@@ -1,5 +1,7 @@
 """Collimation: a border near the edges, and landmarks under it are not annotated any more."""
 
+import math
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -73,6 +75,13 @@ def test_no_more_landmarks_are_hidden_than_allowed(seed, count, allowed, unannot
     assert annotated - int(left.sum()) <= allowed * annotated
     assert torch.equal(label[left], before[left])
     assert torch.equal(points.nan_to_num(-1), before.nan_to_num(-1))
+
+
+def test_a_share_just_below_a_half_is_below_a_half():
+    points = torch.tensor([[1.0, 1.0], [48.0, 64.0]])
+    for seed in range(20):
+        label = collimated(torch.rand(1, *SIZE), points, seed, hidden=math.nextafter(0.5, 0))["label"]
+        assert torch.equal(label, points)
 
 
 def test_landmarks_at_all_edges_get_a_smaller_border_or_none():

@@ -58,6 +58,33 @@ def test_the_identity_changes_nothing():
     assert torch.allclose(warp_image(image, torch.eye(3, dtype=torch.float64)), image, atol=1e-5)
 
 
+@pytest.mark.parametrize("mirror", [False, True])
+def test_the_matrix_is_the_product_of_its_parts(mirror):
+    turned, size = math.radians(8), (31, 44)
+    parts = [
+        [[1, 0, 21.5 + 0.1 * 44], [0, 1, 15 - 0.2 * 31], [0, 0, 1]],
+        [[math.cos(turned), -math.sin(turned), 0], [math.sin(turned), math.cos(turned), 0], [0, 0, 1]],
+        [[1, 0.3, 0], [0, 1, 0], [0, 0, 1]],
+        [[-1.1 if mirror else 1.1, 0, 0], [0, 0.9, 0], [0, 0, 1]],
+        [[1, 0, -21.5], [0, 1, -15], [0, 0, 1]],
+    ]
+    expected = torch.linalg.multi_dot([torch.tensor(part, dtype=torch.float64) for part in parts])
+    matrix = centred_affine(size, degrees=8, scale=(1.1, 0.9), shear=0.3, shift=(0.1, -0.2), mirror=mirror)
+    torch.testing.assert_close(matrix, expected, rtol=1e-14, atol=1e-13)
+
+
+@pytest.mark.parametrize("size", [(800, 640), (333, 401)])
+def test_warping_samples_where_torch_would_in_64_bits(size):
+    image = torch.rand(1, *size)
+    matrix = centred_affine(size, degrees=7, scale=(0.9, 1.1), shear=0.05, shift=(0.03, -0.05), mirror=True)
+    y, x = (side / 2 for side in size)
+    to_pixels = torch.tensor([[x, 0, x - 0.5], [0, y, y - 0.5], [0, 0, 1]], dtype=torch.float64)
+    back = to_pixels.inverse() @ matrix.inverse() @ to_pixels
+    grid = torch.nn.functional.affine_grid(back[None, :2], [1, 1, *size], align_corners=False)
+    expected = torch.nn.functional.grid_sample(image[None].double(), grid, align_corners=False)[0]
+    torch.testing.assert_close(warp_image(image, matrix).double(), expected, rtol=0, atol=2e-4)  # of a pixel, in noise
+
+
 def test_rotation_is_clockwise_on_the_screen():
     moved = warp_points(torch.tensor([[10.0, 5.0]]), centred_affine((11, 11), degrees=90))
     assert torch.allclose(moved, torch.tensor([[5.0, 10.0]]), atol=1e-5)
