@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import logging
+import os
 from functools import cache
 from typing import Any
 
@@ -23,6 +24,12 @@ from lib.networks.upsampling import upsample
 
 logger = logging.getLogger(__name__)
 
+# Large maps lie on large pages, whose first use costs a five-hundredth; torch reads this when it first needs memory.
+os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
+M_MMAP_THRESHOLD = -3
+"""Of ``malloc.h``."""
+LARGE_BYTES = 8 << 20
+
 STRIP_ROWS = 16
 """Rows of the features for which the fine maps are drawn at once: what they need then stays in a core's cache."""
 
@@ -35,7 +42,7 @@ def pack(network: nn.Module) -> None:
     """
     if all(parameter.dtype == torch.float32 for parameter in network.parameters()) and packs():
         _pack(network)
-        _give_memory_back()
+        _keep_little_memory()
 
 
 @cache
@@ -50,10 +57,17 @@ def packs() -> bool:
         return False
 
 
-def _give_memory_back() -> None:
-    """What the weights took before they were packed is the system's again; the GNU C library alone would keep it."""
+def _keep_little_memory() -> None:
+    """Have the GNU C library give large maps back once they are freed, and what the weights took before.
+
+    It would keep them and, since they differ in size, more of them than are ever there together. What
+    ``MALLOC_MMAP_THRESHOLD_`` says in the environment goes first.
+    """
     with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).malloc_trim(0)
+        library = ctypes.CDLL(None)
+        if "MALLOC_MMAP_THRESHOLD_" not in os.environ:
+            library.mallopt(M_MMAP_THRESHOLD, LARGE_BYTES)
+        library.malloc_trim(0)
 
 
 def _pack(network: nn.Module) -> None:
