@@ -9,7 +9,6 @@ clients at once in ``benchmarks.request``.
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import sys
 from pathlib import Path
@@ -19,6 +18,7 @@ import torch
 
 from benchmarks.pair import alternating, machine, make_pair, paired_ratio
 from benchmarks.reference import NoReferenceError
+from benchmarks.written import write
 from lib.heatmaps import HeatmapCodec
 from lib.networks import FARNet, Recorded, channels_last, for_serving
 
@@ -45,8 +45,7 @@ def main() -> int:
             return 2
         if "landmarks" in options.only:
             result["landmarks"] = [_with_landmarks(count, options, device) for count in LANDMARKS]
-    if options.json:
-        options.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    write(options.json, "How a prediction grows", result)
     return 0
 
 

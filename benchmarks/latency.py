@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import statistics
 import sys
 from pathlib import Path
@@ -22,6 +21,7 @@ from tqdm import tqdm
 
 from benchmarks.pair import CODEC, Pair, alternating, machine, make_pair, paired_ratio
 from benchmarks.reference import NoReferenceError
+from benchmarks.written import write
 from lib.networks import Recorded, for_serving
 
 
@@ -37,8 +37,7 @@ def main() -> int:
     result = measured(pair, options, device)
     for name, value in result.items():
         print(f"{name:>28}  {value:.3f}" if isinstance(value, float) else f"{name:>28}  {value}")
-    if options.json:
-        options.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    write(options.json, "One radiograph", result)
     return 0
 
 

@@ -21,6 +21,7 @@ import torch
 
 from benchmarks.latency import size_of
 from benchmarks.reference import NoReferenceError, reference_network
+from benchmarks.written import write
 from lib.networks import FARNet, for_serving
 
 CHILD = "--child"
@@ -46,8 +47,7 @@ def main() -> int:
     if options.reference is not None:
         result["share"] = result["ours"]["peak_mb"] / result["reference"]["peak_mb"]
         print(f"{'share':>10}: {result['share']:.3f}")
-    if options.json:
-        options.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    write(options.json, "Memory of one prediction at its highest", result)
     return 0
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pydicom
+from pydicom.dataelem import RawDataElement
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from lib.radiographs.identity import Identity
@@ -44,6 +45,8 @@ def read_dicom_header(path: Path) -> RadiographHeader:
         raise RadiographError(f"{path.name} holds {frames} frames; a radiograph is one.")
     if "PixelData" not in dataset:  # pydicom drops it where the end is missing; ITK may take gigabytes looking for it
         raise RadiographError(f"{path.name} has no pixels, or is cut off within them.")
+    if _too_short(dataset):  # GDCM fills the rest with what happens to be in memory
+        raise RadiographError(f"{path.name} is cut off: it has fewer pixels than its rows and columns say.")
     itk = read_itk_header(path, IMAGE_IO)
     width, height = itk.size[:2]
     return RadiographHeader(path, height, width, itk.geometry, _pixel_spacing(dataset), "DICOM")
@@ -67,6 +70,17 @@ def read_dicom_identity(path: Path) -> Identity:
     tags = ["PatientID", "IssuerOfPatientID", "StudyInstanceUID"]
     dataset = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=tags)
     return Identity.of(*(dataset.get(tag) for tag in tags))
+
+
+def _too_short(dataset: pydicom.Dataset) -> bool:
+    """Whether grey values that are stored one after the other end too early."""
+    meta = getattr(dataset, "file_meta", {})
+    rows, columns, samples, allocated = (dataset.get(name) for name in _NUMBERS[:4])
+    if meta.get("TransferSyntaxUID") not in _PLAIN or samples != 1 or allocated not in (8, 16):
+        return False
+    element = dataset.get_item("PixelData")
+    stored = element.length if isinstance(element, RawDataElement) else len(element.value or b"")
+    return bool(stored < rows * columns * allocated // 8)
 
 
 def _as_stored(dataset: pydicom.Dataset) -> Pixels | None:

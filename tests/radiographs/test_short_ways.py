@@ -164,3 +164,16 @@ def test_an_element_that_pydicom_cannot_read_is_no_reason_to_refuse(tmp_path, by
 
     np.testing.assert_array_equal(read_radiograph(path).pixels, DEEP)
     assert by_itk == ["x.dcm"]
+
+
+@pytest.mark.parametrize("stored", [GREY, DEEP])
+def test_fewer_pixels_than_rows_and_columns_say_are_refused(stored, tmp_path):
+    """GDCM would fill the rest with what happens to be in memory."""
+    path = write_dicom(tmp_path / "x.dcm", stored)
+    dataset = pydicom.dcmread(path)
+    dataset.PixelData = dataset.PixelData[:-4]
+    dataset.save_as(path)
+    with pytest.raises(
+        RadiographError, match=r"^x\.dcm is cut off: it has fewer pixels than its rows and columns say\.$"
+    ):
+        read_radiograph(path)
