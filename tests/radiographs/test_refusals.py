@@ -83,7 +83,7 @@ HEADER_REFUSALS = {
     "16,385 x 16": (lambda f: png_claiming(f / "x.png", 16_385, 16), r"^x\.png is too large: 16385 x 16 pixels"),
     "large DICOM": (
         lambda f: write_dicom(f / "x.dcm", GREY, Rows=60_000, Columns=60_000),
-        r"^x\.dcm (is too la|is dam)",
+        r"^x\.dcm (is too la|is dam|is cut off)",
     ),
     "large NIfTI": (lambda f: huge_nifti(f / "x.nii.gz"), r"^x\.nii\.gz is too large: 30000 x 30000 pixels"),
     "CT volume": (
