@@ -2,8 +2,8 @@
 
 On a GPU most of that time goes into telling it what to do, kernel by kernel. So the kernels are recorded once and
 replayed; and compiled, in the background, since that takes half a minute, while the recording of what was not compiled
-already answers. torch keeps what it has compiled on the disk for the next start. On a CPU neither helps, see
-``benchmarks/latency.md``.
+already answers. torch keeps what it has compiled on the disk for the next start. On a CPU weights are packed instead,
+see :mod:`lib.networks.packed`.
 """
 
 from __future__ import annotations

@@ -12,7 +12,11 @@ from lib.networks.fine_head import FineHead
 from lib.networks.packed import STRIP_ROWS, Bounded, PackedConv, PackedMerge, merged, pack, packs
 from lib.networks.rewrite import LateUpsampling, Scaled
 
-pytestmark = pytest.mark.skipif(not packs(), reason="this torch has no oneDNN that packs")
+pytestmark = pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="this torch has no oneDNN")
+
+
+def test_where_torch_has_onednn_weights_are_packed():
+    assert packs()
 
 
 def _norm(channels: int) -> nn.BatchNorm2d:

@@ -37,6 +37,16 @@ def test_maps_and_gradients_are_those_of_the_convolution_as_it_is_written(size, 
         torch.testing.assert_close(ours, theirs, rtol=1e-10, atol=1e-10)
 
 
+def maps_and_gradients(module, given, draw):
+    """What ``draw`` makes, and what a cubic loss of it gives back to what was given and to the weights."""
+    module.zero_grad()
+    for tensor in given:
+        tensor.grad = None
+    maps = draw()
+    maps.pow(3).sum().backward()
+    return [maps.detach(), *(tensor.grad for tensor in given), *(weight.grad.clone() for weight in module.parameters())]
+
+
 @pytest.mark.parametrize("kernel", [1, 3])
 def test_the_refinement_trains_as_it_is_written(kernel):
     torch.manual_seed(0)
@@ -49,16 +59,9 @@ def test_the_refinement_trains_as_it_is_written(kernel):
         parts = [upsample(aggregated), refinement.image_stem(image), upsample(coarse)]
         return torch.nn.Sequential.forward(refinement.head, torch.cat(parts, 1))
 
-    found = []
-    for draw in (as_written, lambda: refinement(image, aggregated, coarse)):
-        refinement.zero_grad()
-        aggregated.grad = coarse.grad = None
-        maps = draw()
-        maps.pow(3).sum().backward()
-        gradients = [parameter.grad.clone() for parameter in refinement.parameters()]
-        found.append([maps.detach(), aggregated.grad, coarse.grad, *gradients])
-    for ours, theirs in zip(found[1], found[0], strict=True):
-        torch.testing.assert_close(ours, theirs, rtol=1e-8, atol=1e-8)
+    expected = maps_and_gradients(refinement, (aggregated, coarse), as_written)
+    found = maps_and_gradients(refinement, (aggregated, coarse), lambda: refinement(image, aggregated, coarse))
+    torch.testing.assert_close(found, expected, rtol=1e-8, atol=1e-8)
 
 
 def test_a_merge_trains_as_it_is_written():
@@ -66,16 +69,9 @@ def test_a_merge_trains_as_it_is_written():
     merge = MergeUp(6, 5, 4).double().train()
     coarse = torch.randn(2, 6, 3, 4, dtype=torch.float64, requires_grad=True)
     fine = torch.randn(2, 5, 6, 8, dtype=torch.float64, requires_grad=True)
-    found = []
-    for draw in (lambda: merge.mix(merge.fuse(upsample(coarse), fine)), lambda: merge(coarse, fine)):
-        merge.zero_grad()
-        coarse.grad = fine.grad = None
-        maps = draw()
-        maps.pow(3).sum().backward()
-        gradients = [parameter.grad.clone() for parameter in merge.parameters()]
-        found.append([maps.detach(), coarse.grad, fine.grad, *gradients])
-    for ours, theirs in zip(found[1], found[0], strict=True):
-        torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-9)
+    expected = maps_and_gradients(merge, (coarse, fine), lambda: merge.mix(merge.fuse(upsample(coarse), fine)))
+    found = maps_and_gradients(merge, (coarse, fine), lambda: merge(coarse, fine))
+    torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)
 
 
 def test_nothing_of_the_refinement_but_image_and_maps_is_as_large_as_the_image():
