@@ -9,8 +9,10 @@ clients at once in ``benchmarks.request``.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import statistics
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ import torch
 
 from benchmarks.pair import alternating, machine, make_pair, paired_ratio
 from benchmarks.reference import NoReferenceError
+from benchmarks.released import released
 from benchmarks.written import write
 from lib.heatmaps import HeatmapCodec
 from lib.networks import FARNet, Recorded, channels_last, for_serving
@@ -53,11 +56,11 @@ def main() -> int:
 def _at_size(size: tuple[int, int], options: argparse.Namespace, device: torch.device) -> dict[str, Any]:
     pair = make_pair(options.reference, size, 1, device)
     served = _served(pair.ours, size, options, device)
-    shown = pair.shown_to_reference()
-    runs = [lambda: served.details(pair.images)]
-    if pair.reference is not None:
-        runs.append(lambda: pair.reference(shown))  # type: ignore[misc]
-    ours, *theirs = alternating(runs, options.rounds, device, options.seconds, f"{size[0]} x {size[1]}")
+    runs: list[Callable[[], object]] = [lambda: served.details(pair.images)]
+    with contextlib.ExitStack() as stack:
+        if options.reference is not None:
+            runs.append(stack.enter_context(released(options.reference, pair)).run)
+        ours, *theirs = alternating(runs, options.rounds, device, options.seconds, f"{size[0]} x {size[1]}")
     point: dict[str, Any] = {"size": list(size), "ours_ms": statistics.median(ours)}
     if theirs:
         point |= {"reference_ms": statistics.median(theirs[0]), "ratio": paired_ratio(theirs[0], ours)}

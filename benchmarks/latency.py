@@ -3,6 +3,7 @@
     python -m benchmarks.latency --reference PATH --json FILE [--device cuda] [--weights STATE_DICT] [--as-released]
 
 Both networks have the same weights and see the same radiographs (phantoms), in turn, so that a busy machine slows both.
+On a processor each has a process of its own: what ours arranges for memory would make the released one faster, too.
 The released network runs as it was written, eager and in float32, in evaluation mode and without gradients; its own
 test script has it in training mode and keeps what gradients need: ``--as-released`` does that, too, and is slower.
 """
@@ -17,10 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 from tqdm import tqdm
 
 from benchmarks.pair import CODEC, Pair, alternating, machine, make_pair, paired_ratio
 from benchmarks.reference import NoReferenceError
+from benchmarks.released import Alone, Here, released
 from benchmarks.written import write
 from lib.networks import Recorded, for_serving
 
@@ -31,10 +34,10 @@ def main() -> int:
     device = torch.device(options.device)
     try:
         pair = make_pair(options.reference, options.size, options.images, device, options.weights)
+        result = measured(pair, options, device)
     except NoReferenceError as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    result = measured(pair, options, device)
     for name, value in result.items():
         print(f"{name:>28}  {value:.3f}" if isinstance(value, float) else f"{name:>28}  {value}")
     write(options.json, "One radiograph", result)
@@ -48,38 +51,38 @@ def measured(pair: Pair, options: argparse.Namespace, device: torch.device) -> d
     if isinstance(served, Recorded) and options.compile:
         served.use_compiled()
     image = pair.images[:1]
-    shown = pair.shown_to_reference()[:1]
-    precise = strict() if options.strict else contextlib.nullcontext()
+
+    @torch.inference_mode()
+    def ask() -> None:
+        served.details(image)
+
     result: dict[str, Any] = {**machine(device), "size": list(size), "weights": str(options.weights or "random")}
-    with precise:
-        with torch.inference_mode():
-            runs = [lambda: served.details(image)]
-            if pair.reference is not None:
-                runs.append(lambda: pair.reference(shown))  # type: ignore[misc]
-            ours, *theirs = alternating(runs, options.rounds, device, options.seconds, "one radiograph")
-        result["ours_ms"] = statistics.median(ours)
-        if theirs:
-            result["reference_ms"] = statistics.median(theirs[0])
-            result["ratio"] = paired_ratio(theirs[0], ours)
-            result["rounds"] = len(ours)
-            result |= _shifts(pair, served, device)
-        if options.as_released and pair.reference is not None:
-            result |= _as_released(pair, served, options, device)
+    if options.reference is None:
+        with strict() if options.strict else contextlib.nullcontext():
+            (ours,) = alternating([ask], options.rounds, device, options.seconds, "one radiograph")
+        return result | {"ours_ms": statistics.median(ours)}
+    with released(options.reference, pair) as theirs:
+        with strict() if options.strict else contextlib.nullcontext():
+            ours, slow = alternating([ask, theirs.run], options.rounds, device, options.seconds, "one radiograph")
+        result |= {"ours_ms": statistics.median(ours), "reference_ms": statistics.median(slow)}
+        result |= {"ratio": paired_ratio(slow, ours), "rounds": len(ours), **_shifts(pair.images, served, theirs)}
+        if options.as_released:
+            ours, slow = alternating([ask, theirs.run_as_released], options.rounds, device, options.seconds, "training")
+            result["reference_as_released_ms"] = statistics.median(slow)
+            result["ratio_as_released"] = paired_ratio(slow, ours)
     return result
 
 
-def _shifts(pair: Pair, served: Any, device: torch.device) -> dict[str, float]:
+def _shifts(images: Tensor, served: Any, theirs: Here | Alone) -> dict[str, float]:
     """How far landmarks lie apart, decoded below a pixel and as the released code does, in pixels of the input."""
     subpixel, cells = [], []
-    for image, shown in tqdm(
-        zip(pair.images, pair.shown_to_reference(), strict=True), desc="landmarks", total=len(pair.images), leave=False
-    ):
-        with strict() if device.type == "cuda" else contextlib.nullcontext(), torch.inference_mode():
-            theirs = pair.reference(shown[None])[0]  # type: ignore[misc]
+    for index in tqdm(range(len(images)), desc="landmarks", leave=False):
+        with strict() if images.is_cuda else contextlib.nullcontext():
+            expected = theirs.maps(index)
         with torch.inference_mode():
-            ours = served.details(image[None])[0]
-        subpixel.append((CODEC.decode(ours)[0] - CODEC.decode(theirs)[0]).norm(dim=-1))
-        cells.append(ours.flatten(2).argmax(dim=-1) != theirs.flatten(2).argmax(dim=-1))
+            ours = served.details(images[index][None])[0]
+        subpixel.append((CODEC.decode(ours)[0] - CODEC.decode(expected)[0]).norm(dim=-1))
+        cells.append(ours.flatten(2).argmax(dim=-1) != expected.flatten(2).argmax(dim=-1))
     moved = torch.cat(subpixel).flatten()
     return {
         "max_landmark_shift_px": float(moved.max()),
@@ -87,29 +90,6 @@ def _shifts(pair: Pair, served: Any, device: torch.device) -> dict[str, float]:
         "landmarks_compared": int(moved.numel()),
         "highest_cells_that_differ": int(torch.cat(cells).sum()),
     }
-
-
-def _as_released(pair: Pair, served: Any, options: argparse.Namespace, device: torch.device) -> dict[str, float]:
-    """The released network as its own test script runs it: never put into evaluation mode, gradients kept."""
-    image, shown = pair.images[:1], pair.shown_to_reference()[:1]
-    assert pair.reference is not None  # noqa: S101 - for the type checker
-    stored = {key: value.clone() for key, value in pair.reference.state_dict().items()}
-    pair.reference.train()
-
-    def ask() -> None:
-        with torch.inference_mode():
-            served.details(image)
-
-    ours, theirs = alternating(
-        [ask, lambda: pair.reference(shown)],  # type: ignore[misc]
-        options.rounds,
-        device,
-        options.seconds,
-        "as released",
-    )
-    pair.reference.eval()
-    pair.reference.load_state_dict(stored)
-    return {"reference_as_released_ms": statistics.median(theirs), "ratio_as_released": paired_ratio(theirs, ours)}
 
 
 @contextlib.contextmanager

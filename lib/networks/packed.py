@@ -113,8 +113,10 @@ class PackedConv(nn.Module):
         self._place = (list(conv.padding), list(conv.stride), list(conv.dilation), conv.groups)
         self._positive = positive
         self._bias = None if conv.bias is None else conv.bias.detach()
-        pack_weight: Any = torch._C._nn.mkldnn_reorder_conv2d_weight
-        self._weight = pack_weight(conv.weight.detach().to_mkldnn(), *self._place)  # of no type that a module moves
+        self._weight = conv.weight.detach()
+        if conv.kernel_size != (1, 1):  # those want another order for each size of the maps, and are quick to reorder
+            pack_weight: Any = torch._C._nn.mkldnn_reorder_conv2d_weight
+            self._weight = pack_weight(self._weight.to_mkldnn(), *self._place)  # of no type that a module moves
 
     def forward(self, features: Tensor) -> Tensor:
         """(B, C, h, w)."""
