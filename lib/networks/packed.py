@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 M_MMAP_THRESHOLD = -3
 """Of ``malloc.h``."""
-LARGE_BYTES = 16 << 20
+LARGE_BYTES = 12 << 20
 
 STRIP_ROWS = 16
 """Rows of the features for which the fine maps are drawn at once: what they need then stays in a core's cache."""
