@@ -13,6 +13,7 @@ import contextlib
 import statistics
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -86,26 +87,31 @@ def _with_landmarks(count: int, options: argparse.Namespace, device: torch.devic
 def _in_batches(options: argparse.Namespace, device: torch.device) -> list[dict[str, Any]]:
     """Images a second, the batch computed as one."""
     pair = make_pair(options.reference, USUAL, 1, device)
-    fused: Any = channels_last(pair.ours.fused())
-    if options.half:
-        fused = fused.half()
-    if device.type == "cuda" and options.compile:
-        fused = torch.compile(fused, dynamic=False)
+    network = _for_batches(pair.ours, options, device)
     points = []
-    for batch in options.batches or (BATCHES if device.type == "cuda" else BATCHES[:3]):
-        images = pair.images.expand(batch, -1, -1, -1).contiguous().to(next(pair.ours.parameters()))
-        shown = pair.shown_to_reference().expand(batch, -1, -1, -1).contiguous()
-        images = images.half() if options.half else images
-        runs = [lambda images=images: fused(images)]
-        if pair.reference is not None:
-            runs.append(lambda shown=shown: pair.reference(shown))  # type: ignore[misc]
-        ours, *theirs = alternating(runs, options.rounds, device, options.seconds, f"batch {batch}")
-        point: dict[str, Any] = {"batch": batch, "ours_images_s": 1000 * batch / statistics.median(ours)}
-        if theirs:
-            point["reference_images_s"] = 1000 * batch / statistics.median(theirs[0])
-            point["ratio"] = paired_ratio(theirs[0], ours)
-        points.append(_told(point))
+    with contextlib.ExitStack() as stack:
+        theirs = None if options.reference is None else stack.enter_context(released(options.reference, pair))
+        for batch in options.batches or (BATCHES if device.type == "cuda" else BATCHES[:3]):
+            images = pair.images.expand(batch, -1, -1, -1).contiguous()
+            images = images.half() if options.half else images
+            runs: list[Callable[[], object]] = [partial(network, images)]
+            if theirs is not None:
+                runs.append(partial(theirs.run, batch))
+            ours, *slow = alternating(runs, options.rounds, device, options.seconds, f"batch {batch}")
+            point: dict[str, Any] = {"batch": batch, "ours_images_s": 1000 * batch / statistics.median(ours)}
+            if slow:
+                point["reference_images_s"] = 1000 * batch / statistics.median(slow[0])
+                point["ratio"] = paired_ratio(slow[0], ours)
+            points.append(_told(point))
     return points
+
+
+def _for_batches(network: FARNet, options: argparse.Namespace, device: torch.device) -> Any:
+    if device.type == "cpu":
+        return for_serving(network, device, USUAL)
+    fused: Any = channels_last(network.fused())
+    fused = fused.half() if options.half else fused
+    return torch.compile(fused, dynamic=False) if options.compile else fused
 
 
 def _served(network: FARNet, size: tuple[int, int], options: argparse.Namespace, device: torch.device) -> Any:

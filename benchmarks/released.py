@@ -61,9 +61,11 @@ class Here:
         self._network = network
         self._shown = shown
 
-    def run(self) -> None:
-        """Draw the maps of the first radiograph."""
-        self.maps(0)
+    def run(self, batch: int = 1) -> None:
+        """Draw the maps of the first radiograph, so many times at once."""
+        self._network.eval()
+        with torch.inference_mode():
+            self._network(self._shown[:1].expand(batch, -1, -1, -1).contiguous())
 
     def run_as_released(self) -> None:
         """The same as its own test script does: never put into evaluation mode, what gradients need is kept."""
@@ -106,9 +108,9 @@ class Alone:
             )
         self._done()
 
-    def run(self) -> None:
+    def run(self, batch: int = 1) -> None:
         """See :meth:`Here.run`."""
-        self._ask("run")
+        self._ask(f"run {batch}")
 
     def run_as_released(self) -> None:
         """See :meth:`Here.run_as_released`."""
@@ -148,11 +150,13 @@ def main() -> None:
     here = Here(network, shown)
     _tell()
     for line in sys.stdin:
-        command, _, index = line.strip().partition(" ")
+        command, _, number = line.strip().partition(" ")
         if command == "maps":
-            torch.save(here.maps(int(index)), place / "maps.pt")
+            torch.save(here.maps(int(number)), place / "maps.pt")
+        elif command == "run":
+            here.run(int(number))
         else:
-            getattr(here, command)()
+            here.run_as_released()
         _tell()
 
 
