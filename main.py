@@ -5,8 +5,9 @@ import sys
 from pathlib import Path
 
 # Threads of GNU OpenMP that wait for work keep their cores busy, and slow whatever else runs there: a second request, a
-# training. It reads this when torch is loaded.
-os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+# training. So they give up after 2 ms instead of 8; sooner, and they are too late for the next layer of a small network.
+# It reads this when torch is loaded.
+os.environ.setdefault("GOMP_SPINCOUNT", "30000")
 
 # main.py may be run from any folder, and MONAI Label takes the app's folder from the path again after loading
 sys.path.insert(0, str(Path(__file__).resolve().parent))

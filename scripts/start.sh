@@ -27,7 +27,7 @@ fi
 samples=(phantoms cephalometric_19)
 chosen=(--count 24 --seed 5000)
 
-export GOMP_SPINCOUNT="${GOMP_SPINCOUNT:-1000}" # threads that wait for work shall not keep a core busy
+export GOMP_SPINCOUNT="${GOMP_SPINCOUNT:-30000}" # threads that wait for work shall not keep a core busy for long
 setup_environment requirements.txt
 port_is_free "$host" "$port" || { echo "farnet: port $port is in use; give another one with --port." >&2; exit 2; }
 if [ -n "$ohif" ]; then
