@@ -5,8 +5,8 @@ import sys
 from pathlib import Path
 
 # Threads of GNU OpenMP that wait for work keep their cores busy, and slow whatever else runs there: a second request, a
-# training. So they give up after 2 ms instead of 8; sooner, and they are too late for the next layer of a small network.
-# It reads this when torch is loaded.
+# training. So they give up after 2 ms instead of 8; sooner, and they miss the next layer of a small network. It reads
+# this when torch is loaded.
 os.environ.setdefault("GOMP_SPINCOUNT", "30000")
 
 # main.py may be run from any folder, and MONAI Label takes the app's folder from the path again after loading
