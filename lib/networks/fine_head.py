@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from lib.networks.folding import folded
 from lib.networks.heads import ALIGNMENT, LinearHead, Refinement
-from lib.networks.phases import phases, spread_of_phases
+from lib.networks.phases import phases, spread_of_phases, woven
 from lib.networks.upsampling import upsample
 
 HALO = 2
@@ -84,7 +84,7 @@ class FineHead(nn.Module):
         above, below = min(first, 1), min(height - last, 1)
         seen = torch.cat([part[:, :, first - above : last + below] for part in features], 1)
         framed = functional.pad(seen, (1, 1, 1 - above, 1 - below), mode="replicate")
-        drawn = functional.pixel_shuffle(self.inside(framed), 2)
+        drawn = woven(self.inside(framed))
         begin, end = 2 * above, 2 * (above + last - first)
         for side, cells in ((0, slice(0, 2)), (-1, slice(-2, None))):
             drawn[..., side] = self.line(upsample(seen[..., cells]))[:, :, begin:end, side]
