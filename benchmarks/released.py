@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ UNTOUCHED = {"THP_MEM_ALLOC_ENABLE": "0"}
 
 @contextmanager
 def released(path: Path, pair: Pair) -> Iterator[Here | Alone]:
-    """The pair's released network, taken out of the pair, to be asked for the pair's radiographs.
+    """The pair's released network, to be asked for the pair's radiographs.
 
     Args:
         path: a checkout of its implementation.
@@ -63,22 +63,26 @@ class Here:
 
     def run(self, batch: int = 1) -> None:
         """Draw the maps of the first radiograph, so many times at once."""
-        self._network.eval()
+        self._mode(training=False)
         with torch.inference_mode():
             self._network(self._shown[:1].expand(batch, -1, -1, -1).contiguous())
 
     def run_as_released(self) -> None:
         """The same as its own test script does: never put into evaluation mode, what gradients need is kept."""
-        self._network.train()
+        self._mode(training=True)
         with torch.inference_mode(mode=False), torch.enable_grad():
             self._network(self._shown[:1].clone())
 
     def maps(self, index: int) -> Tensor:
         """(1, N, H, W): the finer maps of a radiograph."""
-        self._network.eval()
+        self._mode(training=False)
         with torch.inference_mode():
             drawn: Tensor = self._network(self._shown[index][None])[0]
         return drawn
+
+    def _mode(self, *, training: bool) -> None:
+        if self._network.training != training:  # to tell every module takes milliseconds, which are not the network's
+            self._network.train(training)
 
 
 class Alone:
@@ -129,8 +133,9 @@ class Alone:
 
     def _ask(self, what: str) -> None:
         pipe: Any = self._process.stdin
-        pipe.write(what + "\n")
-        pipe.flush()
+        with suppress(BrokenPipeError):  # it has ended: see below
+            pipe.write(what + "\n")
+            pipe.flush()
         self._done()
 
     def _done(self) -> None:
