@@ -48,7 +48,7 @@ def pack(network: nn.Module) -> None:
 @cache
 def packs() -> bool:
     """Whether torch packs weights here, and its result is right."""
-    conv = nn.Conv2d(8, 8, 1).requires_grad_(False)
+    conv = nn.Conv2d(8, 8, 3, padding=1).requires_grad_(False)
     features = torch.rand(1, 8, 2, 2)
     try:
         return torch.allclose(PackedConv(conv)(features), conv(features), atol=1e-5)
@@ -100,7 +100,7 @@ def _looks_at_all(layers: nn.Module) -> bool:
 
 
 class PackedConv(nn.Module):
-    """A convolution with packed weights; channels last.
+    """A convolution with packed weights, unless its kernel is 1x1; channels last.
 
     Args:
         conv: float32, on the processor.

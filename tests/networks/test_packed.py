@@ -17,6 +17,11 @@ pytestmark = pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason
 
 def test_where_torch_has_onednn_weights_are_packed():
     assert packs()
+    assert PackedConv(nn.Conv2d(4, 4, 3, padding=1))._weight.is_mkldnn
+
+
+def test_an_order_for_another_size_of_maps_is_not_forced_on_1x1_kernels():
+    assert not PackedConv(nn.Conv2d(4, 4, 1))._weight.is_mkldnn
 
 
 def _norm(channels: int) -> nn.BatchNorm2d:
